@@ -1,1 +1,12 @@
-//! Placeholder replaced in the next commit.
+//! The domain of bootproof: images, registries, disks, machines, and the promises they keep.
+//!
+//! Nothing here prints, parses a command line or knows cucumber. Work is reported as
+//! [`evidence::Event`]s; errors are values with the facts a person needs to act.
+
+pub mod evidence;
+pub mod exec;
+pub mod ledger;
+pub mod podman;
+pub mod run;
+pub mod secret;
+pub mod wait;
