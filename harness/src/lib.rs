@@ -5,6 +5,7 @@
 
 pub mod evidence;
 pub mod exec;
+pub mod guardian;
 pub mod ledger;
 pub mod podman;
 pub mod run;
