@@ -7,6 +7,7 @@ pub mod bootc;
 pub mod evidence;
 pub mod exec;
 pub mod http;
+pub mod guardian;
 pub mod ledger;
 pub mod podman;
 pub mod run;
