@@ -4,11 +4,13 @@
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
 pub mod bootc;
+pub mod disk;
 pub mod evidence;
 pub mod exec;
-pub mod http;
 pub mod guardian;
+pub mod http;
 pub mod ledger;
+pub mod machine;
 pub mod podman;
 pub mod run;
 pub mod secret;
