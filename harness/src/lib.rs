@@ -8,6 +8,7 @@ pub mod bootc;
 pub mod evidence;
 pub mod exec;
 pub mod http;
+pub mod guardian;
 pub mod ledger;
 pub mod podman;
 pub mod problem;
