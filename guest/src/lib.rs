@@ -1,0 +1,1 @@
+//! A client with bootc's command line.
