@@ -68,6 +68,11 @@ pub fn already_staged(image: &ImageRef, found: &Found) -> String {
     format!("Already queued for next boot: {image}\n{}", facts(found))
 }
 
+/// What an installation ends with.
+pub fn installed(image: &ImageRef, found: &Found) -> String {
+    format!("Installed: {image}\n{}", facts(found))
+}
+
 fn facts(found: &Found) -> String {
     let digest = format!("  Digest: {}", found.digest);
     match &found.version {
