@@ -3,6 +3,7 @@
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
+pub mod containerfile;
 pub mod bootc;
 pub mod disk;
 pub mod evidence;
@@ -12,6 +13,8 @@ pub mod http;
 pub mod ledger;
 pub mod machine;
 pub mod podman;
+pub mod problem;
+pub mod profile;
 pub mod run;
 pub mod secret;
 pub mod ssh;
