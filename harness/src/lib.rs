@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod podman;
 pub mod problem;
 pub mod profile;
+pub mod registry;
 pub mod run;
 pub mod secret;
 pub mod wait;
