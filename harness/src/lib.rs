@@ -6,6 +6,7 @@
 pub mod containerfile;
 pub mod evidence;
 pub mod exec;
+pub mod image;
 pub mod ledger;
 pub mod podman;
 pub mod problem;

@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use error::RegistryError;
 pub use names::Place;
+pub(crate) use query::understand;
 pub use remote::parse_remote;
 
 use crate::podman::{Access, Podman};
