@@ -4,9 +4,12 @@
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
 pub mod containerfile;
+pub mod bootc;
 pub mod evidence;
 pub mod exec;
 pub mod image;
+pub mod http;
+pub mod guardian;
 pub mod ledger;
 pub mod podman;
 pub mod problem;
@@ -14,4 +17,5 @@ pub mod profile;
 pub mod registry;
 pub mod run;
 pub mod secret;
+pub mod ssh;
 pub mod wait;

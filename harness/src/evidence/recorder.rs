@@ -157,7 +157,6 @@ impl Recorder {
     }
 
     /// Begins a piece of work; it is recorded when the span is ended or dropped.
-    #[must_use]
     pub fn span(&self, kind: Work, what: impl Into<String>) -> Span {
         let what = what.into();
         self.doing(what.clone());
