@@ -255,6 +255,13 @@ impl LibvirtError {
         self.says(&["domain is not running"])
     }
 
+    pub(super) fn is_deadline(&self) -> bool {
+        let Self::Virsh { source, .. } = self else {
+            return false;
+        };
+        matches!(source, ExecError::Deadline { .. })
+    }
+
     /// Whether a forwarded port was taken by somebody else meanwhile.
     #[must_use]
     pub fn is_port_taken(&self) -> bool {

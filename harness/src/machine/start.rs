@@ -108,9 +108,12 @@ impl Machines {
         let console = ConsoleReader::start(&spec.name, &files.console(), guardian, recorder);
         let started = Instant::now();
         let launched = self.launch(files, &spec).await;
-        if launched.is_err() {
+        if let Err(error) = &launched {
             self.hypervisor.remove(&domain).await?;
-            self.run.ledger.release(ledger_domain)?;
+            // A libvirt that was too slow may still define it: the sweep at the end looks again.
+            if !matches!(error, MachineError::Libvirt(e) if e.is_deadline()) {
+                self.run.ledger.release(ledger_domain)?;
+            }
         }
         let (ports, leases) = launched?;
         self.run.recorder.record(Event::MachineCreated {

@@ -73,7 +73,9 @@ fn hardware(w: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
     text(w, "vcpu", &[], &spec.cpus.to_string())?;
     w.create_element("os").write_inner_content(|w| {
         text(w, "type", &[("arch", "x86_64"), ("machine", "q35")], "hvm")?;
-        empty(w, "boot", &[("dev", "hd")])
+        empty(w, "boot", &[("dev", "hd")])?;
+        // What the firmware and a boot loader complain about goes to the console too.
+        empty(w, "bios", &[("useserial", "yes")])
     })?;
     w.create_element("features").write_inner_content(|w| {
         empty(w, "acpi", &[])?;
