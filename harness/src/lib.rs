@@ -5,12 +5,15 @@
 
 pub mod containerfile;
 pub mod bootc;
+pub mod disk;
 pub mod evidence;
 pub mod exec;
 pub mod image;
 pub mod http;
 pub mod guardian;
+pub mod http;
 pub mod ledger;
+pub mod machine;
 pub mod podman;
 pub mod problem;
 pub mod profile;
