@@ -1,1 +1,5 @@
+//! The command.
+mod exit;
+mod problem;
+mod run;
 fn main() {}
