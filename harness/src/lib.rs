@@ -3,10 +3,17 @@
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
+pub mod containerfile;
+pub mod bootc;
 pub mod evidence;
 pub mod exec;
+pub mod http;
+pub mod guardian;
 pub mod ledger;
 pub mod podman;
+pub mod problem;
+pub mod profile;
 pub mod run;
 pub mod secret;
+pub mod ssh;
 pub mod wait;
