@@ -2,7 +2,7 @@
 # Makes a bootable base image from Debian's packages: root file system, ostree commit, OCI directory.
 # Runs as root inside the builder container (see builder.sh). The guest client is expected at $BOOTPROOF_CLIENT.
 # usage: bash base.sh SUITE OUT_OCI_DIR
-set -euo pipefail
+set -Eeuo pipefail
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mirror=${BOOTPROOF_DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -20,10 +20,7 @@ suite=$1 out=$2
 work=$(mktemp -d "${BOOTPROOF_WORK:-/var/tmp}/base-$suite.XXXXXX")
 root=$work/root
 cleanup() {
-	local dir
-	for dir in run tmp dev proc; do
-		if mountpoint -q "$root/$dir"; then umount "$root/$dir"; fi
-	done
+	umount_api
 	rm -rf --one-file-system "$work" "$out.partial"
 }
 trap cleanup EXIT
@@ -57,6 +54,7 @@ configure() {
 	say "configuring"
 	cp -rT --no-preserve=mode,ownership "$recipe/files" "$root"
 	install -m755 "$client" "$root/usr/bin/bootc"
+	ln -sfn ../locale.conf "$root/etc/default/locale"
 	ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 	: >"$root/etc/machine-id"
 	: >"$root/etc/motd"
@@ -64,7 +62,10 @@ configure() {
 	[ -e "$root/etc/containers/policy.json" ] ||
 		echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$root/etc/containers/policy.json"
 	# Under BIOS it automounts an ESP on /boot, and finalizing a staged deployment at shutdown then fails: the update is lost.
+	mkdir -p "$root/etc/systemd/system-generators" "$root/etc/tmpfiles.d"
 	ln -sfn /dev/null "$root/etc/systemd/system-generators/systemd-gpt-auto-generator"
+	# It wants /home and /srv to be directories; here they lead to /var.
+	ln -sfn /dev/null "$root/etc/tmpfiles.d/home.conf"
 
 	in_root systemctl --quiet enable systemd-networkd.service systemd-resolved.service ssh.service ssh-hostkeys.service
 	# What has no use on a machine whose packages come with its image, or waits for what a test network never brings.
@@ -85,17 +86,26 @@ kernel() {
 	local version=${versions[0]##*/}
 	say "making the initramfs of $version"
 	cp "$root/boot/vmlinuz-$version" "$root/usr/lib/modules/$version/vmlinuz"
-	mount -t proc proc "$root/proc"
-	mount --bind /dev "$root/dev"
-	mount -t tmpfs tmpfs "$root/tmp"
-	mount -t tmpfs tmpfs "$root/run"
 	in_root ldconfig
 	in_root depmod "$version"
 	in_root dracut --quiet --force --no-hostonly --kver "$version" "/usr/lib/modules/$version/initramfs.img" 2>"$work/dracut.log" || {
 		cat "$work/dracut.log" >&2
 		die "dracut failed for $version"
 	}
-	umount "$root/run" "$root/tmp" "$root/dev" "$root/proc"
+}
+
+mount_api() {
+	mount -t proc proc "$root/proc"
+	mount --bind /dev "$root/dev"
+	mount -t tmpfs tmpfs "$root/tmp"
+	mount -t tmpfs tmpfs "$root/run"
+}
+
+umount_api() {
+	local dir
+	for dir in run tmp dev proc; do
+		if mountpoint -q "$root/$dir"; then umount "$root/$dir"; fi
+	done
 }
 
 # The layout ostree expects: state only in /var, an empty /boot, and the package database with the packages.
@@ -157,8 +167,10 @@ commit() {
 
 started=$SECONDS
 unpack
+mount_api
 configure
 kernel
+umount_api
 layout
 commit
 say "done in $((SECONDS - started)) s"

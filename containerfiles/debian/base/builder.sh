@@ -2,7 +2,7 @@
 # Makes the root file system of the builder container: the old release, with what the base recipe and the guest client's
 # build need. Runs on the host as root and needs only mmdebstrap there.
 # usage: bash builder.sh OUT.tar
-set -euo pipefail
+set -Eeuo pipefail
 
 mirror=${BOOTPROOF_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 # A mirror of one's own is expected to carry debian-security beside debian, as Debian's does.
