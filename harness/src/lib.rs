@@ -3,13 +3,14 @@
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
-pub mod containerfile;
 pub mod bootc;
+pub mod container;
+pub mod containerfile;
 pub mod evidence;
 pub mod exec;
-pub mod image;
-pub mod http;
 pub mod guardian;
+pub mod http;
+pub mod image;
 pub mod ledger;
 pub mod podman;
 pub mod problem;
