@@ -4,6 +4,15 @@
 //! holds an exclusive lock on `RUN.lock` beside it while it lives: a ledger whose lock can be taken
 //! belongs to a run that is dead.
 
+pub mod cache;
+mod owned;
+mod paths;
+mod ports;
+mod process;
+mod remove;
+pub mod sweep;
+
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +21,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use owned::Owned;
+pub use ports::{PortError, PortLease, PortRange, Ports};
+pub use process::start_time;
+pub use remove::RemoveError;
 
 use crate::run::RunId;
 
@@ -67,6 +81,33 @@ pub enum Resource {
     },
 }
 
+impl Resource {
+    /// A process that runs now; `None` when it has ended already.
+    #[must_use]
+    pub fn process(pid: i32, what: impl Into<String>) -> Option<Self> {
+        Some(Self::Process {
+            pid,
+            started: start_time(pid)?,
+            what: what.into(),
+        })
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain { name, .. } => write!(f, "domain {name}"),
+            Self::Container { name } => write!(f, "container {name}"),
+            Self::Process { pid, what, .. } => write!(f, "process {pid} ({what})"),
+            Self::Mount { path } => write!(f, "mount {path}"),
+            Self::Loop { file } => write!(f, "loop device of {file}"),
+            Self::File { path } => write!(f, "file {path}"),
+            Self::Folder { path } => write!(f, "folder {path}"),
+            Self::Port { port } => write!(f, "port {port}"),
+        }
+    }
+}
+
 /// An entry's number in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -77,6 +118,7 @@ pub struct EntryId(u64);
 enum Line {
     Owns { id: EntryId, resource: Resource },
     Released { id: EntryId },
+    Kept { id: EntryId },
 }
 
 /// The ledger cannot be kept; nothing may be created without it.
@@ -102,11 +144,13 @@ struct Inner {
     file: File,
     next: u64,
     owned: Vec<(EntryId, Resource)>,
+    kept: Vec<EntryId>,
 }
 
 /// A run's ledger. Clones write to the same one.
 #[derive(Clone)]
 pub struct Ledger {
+    run: RunId,
     path: Utf8PathBuf,
     inner: Arc<Mutex<Inner>>,
     _alive: Arc<File>,
@@ -166,7 +210,7 @@ impl Ledger {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(fail(error)),
         };
-        let (owned, next) = replay(&text);
+        let Replayed { owned, kept, next } = replay(&text);
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -177,8 +221,14 @@ impl Ledger {
             file.write_all(b"\n").map_err(fail)?;
         }
         Ok(Self {
+            run: run.clone(),
             path,
-            inner: Arc::new(Mutex::new(Inner { file, next, owned })),
+            inner: Arc::new(Mutex::new(Inner {
+                file,
+                next,
+                owned,
+                kept,
+            })),
             _alive: Arc::new(alive),
         })
     }
@@ -210,7 +260,49 @@ impl Ledger {
         let mut inner = self.lock();
         self.append(&mut inner, &Line::Released { id })?;
         inner.owned.retain(|(other, _)| *other != id);
+        inner.kept.retain(|other| *other != id);
         Ok(())
+    }
+
+    /// Enters a resource and guards it. Call it before the resource exists.
+    ///
+    /// # Errors
+    /// Those of [`own`](Self::own).
+    pub fn guard(&self, resource: Resource) -> Result<Owned, LedgerError> {
+        let id = self.own(resource.clone())?;
+        Ok(Owned::new(self.clone(), id, resource))
+    }
+
+    /// Has the sweep at the end of the run spare a resource; `bootproof clean` takes it later.
+    ///
+    /// # Errors
+    /// When the line cannot be written; the resource then goes at the end of the run.
+    pub fn keep(&self, id: EntryId) -> Result<(), LedgerError> {
+        let mut inner = self.lock();
+        self.append(&mut inner, &Line::Kept { id })?;
+        inner.kept.push(id);
+        Ok(())
+    }
+
+    /// What is kept of what is still owned.
+    #[must_use]
+    pub fn kept(&self) -> Vec<EntryId> {
+        self.lock().kept.clone()
+    }
+
+    /// The run it belongs to.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// The host's state folder it lies in.
+    #[must_use]
+    pub fn state(&self) -> &Utf8Path {
+        self.path
+            .parent()
+            .and_then(Utf8Path::parent)
+            .unwrap_or(&self.path)
     }
 
     /// What is still owned, oldest first.
@@ -260,9 +352,16 @@ impl Ledger {
     }
 }
 
+struct Replayed {
+    owned: Vec<(EntryId, Resource)>,
+    kept: Vec<EntryId>,
+    next: u64,
+}
+
 /// What a ledger's text says is still owned, and the next entry's number. Lines that a crash cut short are skipped.
-fn replay(text: &str) -> (Vec<(EntryId, Resource)>, u64) {
+fn replay(text: &str) -> Replayed {
     let mut owned: Vec<(EntryId, Resource)> = Vec::new();
+    let mut kept = Vec::new();
     let mut next = 0;
     for line in text.lines() {
         match serde_json::from_str(line) {
@@ -271,10 +370,12 @@ fn replay(text: &str) -> (Vec<(EntryId, Resource)>, u64) {
                 owned.push((id, resource));
             }
             Ok(Line::Released { id }) => owned.retain(|(other, _)| *other != id),
+            Ok(Line::Kept { id }) => kept.push(id),
             Err(_) => {}
         }
     }
-    (owned, next)
+    kept.retain(|id| owned.iter().any(|(other, _)| other == id));
+    Replayed { owned, kept, next }
 }
 
 #[cfg(test)]
@@ -330,6 +431,21 @@ mod tests {
         let read = Ledger::open(&state, &run).unwrap();
         let owned: Vec<_> = read.owned().into_iter().map(|(_, r)| r).collect();
         assert_eq!(owned, [port(1), port(3)]);
+    }
+
+    #[test]
+    fn what_is_kept_is_remembered() {
+        let (_dir, state, run) = state();
+        let ledger = Ledger::open(&state, &run).unwrap();
+        let first = ledger.own(port(1)).unwrap();
+        let second = ledger.guard(port(2)).unwrap();
+        second.keep().unwrap();
+        ledger.keep(first).unwrap();
+        ledger.release(first).unwrap();
+        drop((ledger, second));
+        let again = Ledger::open(&state, &run).unwrap();
+        assert_eq!(again.kept().len(), 1);
+        assert_eq!(again.owned()[0].0, again.kept()[0]);
     }
 
     #[test]

@@ -3,16 +3,20 @@
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
-pub mod containerfile;
 pub mod bootc;
+pub mod containerfile;
+pub mod disk;
 pub mod evidence;
 pub mod exec;
-pub mod http;
 pub mod guardian;
+pub mod http;
+pub mod image;
 pub mod ledger;
+pub mod machine;
 pub mod podman;
 pub mod problem;
 pub mod profile;
+pub mod registry;
 pub mod run;
 pub mod secret;
 pub mod ssh;
