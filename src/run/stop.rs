@@ -3,6 +3,9 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+/// What asks when a run's budget is used up, where else a signal's name stands.
+pub const BUDGET: &str = "its budget";
+
 /// How urgently, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -17,7 +20,7 @@ pub struct Asked {
 pub struct Stop(watch::Receiver<Asked>);
 
 /// The other end: whoever holds it asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ask(watch::Sender<Asked>);
 
 /// A pair of both.
@@ -55,12 +58,11 @@ impl Stop {
     }
 }
 
-/// Listens for Ctrl-C, SIGTERM and SIGHUP from now on.
+/// Has Ctrl-C, SIGTERM and SIGHUP ask from now on.
 ///
 /// # Errors
 /// When the system refuses a handler.
-pub fn listen() -> std::io::Result<Stop> {
-    let (ask, stop) = pair();
+pub fn listen(ask: Ask) -> std::io::Result<()> {
     let mut int = signal(SignalKind::interrupt())?;
     let mut term = signal(SignalKind::terminate())?;
     let mut hup = signal(SignalKind::hangup())?;
@@ -74,5 +76,5 @@ pub fn listen() -> std::io::Result<Stop> {
             ask.ask(by);
         }
     });
-    Ok(stop)
+    Ok(())
 }
