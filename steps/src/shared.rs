@@ -86,7 +86,11 @@ impl Shared {
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
 
     pub(crate) fn run(&self) -> &Run {
@@ -116,7 +120,8 @@ impl Shared {
     }
 
     async fn open_images(&self) -> Result<Images, StepError> {
-        let podman = Podman::set_up(&self.run.dirs.cache).map_err(|e| StepError::sorted(&e, true))?;
+        let podman =
+            Podman::set_up(&self.run.dirs.cache).map_err(|e| StepError::sorted(&e, true))?;
         let registry = match &self.options.registry {
             None => Registry::start(&self.run, &podman).await,
             Some(name) => {
@@ -129,7 +134,12 @@ impl Shared {
             profile_folder: self.profile.folder.clone(),
             guest_source: self.options.guest_source.clone(),
         };
-        Ok(Images::new(&self.run, self.profile.clone(), registry, inputs))
+        Ok(Images::new(
+            &self.run,
+            self.profile.clone(),
+            registry,
+            inputs,
+        ))
     }
 
     /// The machines, on a libvirt that answers.
@@ -148,7 +158,10 @@ impl Shared {
 
     /// The cache of disks, recorded under a scenario.
     pub(crate) async fn disks(&self, run: Run) -> Result<Disks, StepError> {
-        Ok(Disks::new(run, self.images().await?.registry().podman().clone()))
+        Ok(Disks::new(
+            run,
+            self.images().await?.registry().podman().clone(),
+        ))
     }
 
     /// A visitor for pages.
@@ -171,7 +184,11 @@ impl Shared {
             let names: Vec<&str> = all.keys().map(String::as_str).collect();
             StepError::error(format!(
                 "no image \"{image}\" was pushed in this run (pushed: {})",
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
             ))
         })
     }
