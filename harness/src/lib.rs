@@ -1,1 +1,25 @@
-//! Placeholder replaced in the next commit.
+//! The domain of bootproof: images, registries, disks, machines, and the promises they keep.
+//!
+//! Nothing here prints, parses a command line or knows cucumber. Work is reported as
+//! [`evidence::Event`]s; errors are values with the facts a person needs to act.
+
+pub mod bootc;
+pub mod containerfile;
+pub mod disk;
+pub mod container;
+pub mod containerfile;
+pub mod evidence;
+pub mod exec;
+pub mod guardian;
+pub mod http;
+pub mod image;
+pub mod ledger;
+pub mod machine;
+pub mod podman;
+pub mod problem;
+pub mod profile;
+pub mod registry;
+pub mod run;
+pub mod secret;
+pub mod ssh;
+pub mod wait;

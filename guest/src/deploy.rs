@@ -1,0 +1,221 @@
+//! Switching, upgrading, rolling back.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use ostree_ext::container::deploy::ORIGIN_CONTAINER;
+use ostree_ext::container::store::{BASE_IMAGE_PREFIX, LayeredImageState};
+use ostree_ext::glib;
+use ostree_ext::ostree;
+
+use crate::exec::Exec;
+use crate::imgref::ImageRef;
+use crate::message;
+use crate::plan;
+use crate::pull::{self, Offer};
+use crate::sysroot::{Locked, NEVER, System, SystemError};
+
+/// Where images kept by `switch --retain` are named, so that they are not collected.
+const RETAINED: &str = "bootproof/retained";
+
+/// How much to say, and whether to reboot at the end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// Reboot when something was queued.
+    pub apply: bool,
+    /// Say nothing but errors.
+    pub quiet: bool,
+}
+
+impl Manner {
+    fn say(self, line: &str) {
+        if !self.quiet {
+            // A reader that went away is no reason to leave the work half done.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.apply {
+            self.say("Rebooting.");
+            Exec::new("systemctl").arg("reboot").run()?;
+        }
+        Ok(())
+    }
+}
+
+/// `bootc switch`.
+///
+/// # Errors
+/// When the image cannot be pulled or staged; the system is then as it was.
+pub async fn switch(target: &ImageRef, retain: bool, manner: Manner) -> Result<()> {
+    let system = System::lock()?;
+    let host = system.host()?;
+    if host.spec.image.as_ref() == Some(target) {
+        manner.say("Image specification is unchanged.");
+        return Ok(());
+    }
+    let offer = Offer::ask(&system.sysroot().repo(), target, None).await?;
+    let state = fetch(&system, target, offer, manner).await?;
+    if retain {
+        retain_booted(&system)?;
+    }
+    stage(&system, target, &state)?;
+    manner.say(&message::queued(target, &pull::found(&state)));
+    collect(&system);
+    drop(system);
+    manner.finish()
+}
+
+/// `bootc upgrade`, or with `check` only the question.
+///
+/// # Errors
+/// When nothing is followed, or the image cannot be pulled or staged; the system is then as it was.
+pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
+    let system = System::lock()?;
+    let host = system.host()?;
+    let image = host.spec.image.clone().ok_or(SystemError::NoImage)?;
+    let digest = |entry: &Option<crate::status::BootEntry>| {
+        entry
+            .as_ref()
+            .and_then(|e| e.image.as_ref())
+            .map(|i| i.image_digest.clone())
+    };
+    let offer = Offer::ask(&system.sysroot().repo(), &image, None).await?;
+    let found = offer.found();
+    let decision = plan::upgrade(
+        &found.digest,
+        digest(&host.status.booted).as_deref(),
+        digest(&host.status.staged).as_deref(),
+    );
+    match decision {
+        plan::Upgrade::UpToDate => {
+            manner.say(&message::no_changes(&image, &found));
+            Ok(())
+        }
+        plan::Upgrade::AlreadyStaged => {
+            manner.say(&message::already_staged(&image, &found));
+            drop(system);
+            if check { Ok(()) } else { manner.finish() }
+        }
+        plan::Upgrade::Available if check => {
+            manner.say(&message::available(&image, &found));
+            if let Some(layers) = offer.layers() {
+                manner.say(&format!("  {layers}"));
+            }
+            Ok(())
+        }
+        plan::Upgrade::Available => {
+            let state = fetch(&system, &image, offer, manner).await?;
+            stage(&system, &image, &state)?;
+            manner.say(&message::queued(&image, &pull::found(&state)));
+            collect(&system);
+            drop(system);
+            manner.finish()
+        }
+    }
+}
+
+/// `bootc rollback`.
+///
+/// # Errors
+/// When there is nothing to go back to, or the boot order cannot be written.
+pub fn rollback(manner: Manner) -> Result<()> {
+    let system = System::lock()?;
+    let roles: Vec<_> = system.deployments()?.into_iter().map(|d| d.role).collect();
+    let rollback = plan::rollback(&roles)?;
+    if rollback.reverting {
+        manner.say("notice: Reverting queued rollback state");
+    }
+    let deployments = system.sysroot().deployments();
+    // Not `.clone()`: that is ostree's own, a copy which ostree then takes for another deployment.
+    let order: Vec<ostree::Deployment> = rollback
+        .order
+        .iter()
+        .map(|&i| Clone::clone(&deployments[i]))
+        .collect();
+    system
+        .sysroot()
+        .write_deployments(&order, NEVER)
+        .context("writing the boot order")?;
+    manner.say(if rollback.reverting {
+        "Next boot: current deployment"
+    } else {
+        "Next boot: rollback deployment"
+    });
+    if rollback.drops_staged {
+        collect(&system);
+    }
+    drop(system);
+    manner.finish()
+}
+
+async fn fetch(
+    system: &Locked,
+    image: &ImageRef,
+    offer: Offer,
+    manner: Manner,
+) -> Result<Box<LayeredImageState>> {
+    if let Some(layers) = offer.layers() {
+        manner.say(&layers);
+    }
+    let fetched = offer.fetch().await;
+    if fetched.is_err() && nearly_full() {
+        // Layers that came through would only keep the file system full; with room they stay for the next try.
+        collect(system);
+    }
+    fetched.with_context(|| format!("pulling {image}"))
+}
+
+/// Whether less than a twentieth of the file system is left.
+fn nearly_full() -> bool {
+    rustix::fs::statvfs("/sysroot").is_ok_and(|s| s.f_bavail < s.f_blocks / 20)
+}
+
+fn stage(system: &Locked, image: &ImageRef, state: &LayeredImageState) -> Result<()> {
+    let sysroot = system.sysroot();
+    let booted = sysroot.booted_deployment().ok_or(SystemError::NotBooted)?;
+    let stateroot = booted.osname();
+    let origin = glib::KeyFile::new();
+    origin.set_string("origin", ORIGIN_CONTAINER, &image.to_ostree()?.to_string());
+    sysroot
+        .stage_tree_with_options(
+            Some(&stateroot),
+            &state.merge_commit,
+            Some(&origin),
+            sysroot.merge_deployment(Some(&stateroot)).as_ref(),
+            &ostree::SysrootDeployTreeOpts::default(),
+            NEVER,
+        )
+        .with_context(|| format!("staging {image}"))?;
+    Ok(())
+}
+
+/// Names the booted image's commit so that neither it nor its layers are collected later.
+fn retain_booted(system: &Locked) -> Result<()> {
+    if let Some(booted) = system.sysroot().booted_deployment() {
+        let csum = booted.csum();
+        system
+            .sysroot()
+            .repo()
+            .set_ref_immediate(
+                None,
+                &format!("{BASE_IMAGE_PREFIX}/{RETAINED}/{csum}"),
+                Some(&csum),
+                NEVER,
+            )
+            .context("retaining the booted image")?;
+    }
+    Ok(())
+}
+
+/// What is queued is queued: a failure to tidy up is reported and nothing else.
+fn collect(system: &Locked) {
+    if let Err(error) = system.collect_garbage() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: old images were not removed: {}",
+            message::one_line(&error)
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! What is wrong with a Containerfile's relation to its build context.
+
+use camino::{Utf8Component, Utf8Path};
+
+use super::Containerfile;
+use super::parse::is_json;
+use crate::problem::Problem;
+
+/// Looks for sources of `COPY` and `ADD` that are not in the build context.
+///
+/// Sources with variables or patterns are left to podman.
+#[must_use]
+pub fn check(file: &Containerfile, context: &Utf8Path) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for instruction in &file.instructions {
+        let copies = matches!(instruction.keyword.as_str(), "COPY" | "ADD");
+        if !copies || instruction.flag("from").is_some() {
+            continue;
+        }
+        for source in sources(instruction) {
+            if source.contains(['$', '*', '?', '['])
+                || source.contains("://")
+                || source.starts_with("<<")
+            {
+                continue;
+            }
+            let relative = Utf8Path::new(source.trim_start_matches('/'));
+            let span = instruction.span.clone();
+            if leaves(relative) {
+                problems.push(
+                    file.source
+                        .problem(span, format!("{source} lies outside the build context"))
+                        .hint(format!("the context is {context}")),
+                );
+            } else if context.join(relative).symlink_metadata().is_err() {
+                problems.push(
+                    file.source
+                        .problem(span, format!("{source} is not in the build context"))
+                        .hint(format!("looked for {}", context.join(relative))),
+                );
+            }
+        }
+    }
+    problems
+}
+
+/// The words of a `COPY` but its last, in either of its two forms.
+fn sources(instruction: &super::Instruction) -> Vec<String> {
+    let mut words: Vec<String> = if is_json(instruction) {
+        let text = instruction.words().collect::<Vec<_>>().join(" ");
+        serde_json::from_str(&text).unwrap_or_default()
+    } else {
+        instruction.words().map(str::to_owned).collect()
+    };
+    words.pop();
+    words
+}
+
+fn leaves(path: &Utf8Path) -> bool {
+    let mut depth = 0_i32;
+    path.components().any(|part| {
+        match part {
+            Utf8Component::ParentDir => depth -= 1,
+            Utf8Component::Normal(_) => depth += 1,
+            _ => {}
+        }
+        depth < 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_that_are_not_there_are_found_before_podman_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let context = Utf8Path::from_path(dir.path()).unwrap();
+        std::fs::write(context.join("there"), "").unwrap();
+        let text = "FROM a\nCOPY there gone /x/\nCOPY --from=b /y /y\nADD [\"lost one\", \"/\"]\nCOPY ../out $V *.c /z/\n";
+        let file = super::super::parse("C".into(), text).unwrap();
+        let said: Vec<_> = check(&file, context)
+            .iter()
+            .map(|p| format!("{} {}", p.line, p.message))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "2 gone is not in the build context",
+                "4 lost one is not in the build context",
+                "5 ../out lies outside the build context",
+            ]
+        );
+    }
+}

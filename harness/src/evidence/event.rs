@@ -1,0 +1,351 @@
+//! The events themselves. Names are part of the schema: add, never rename.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Accel, RunId};
+
+/// The number of the event schema; a reader refuses one it does not know.
+pub const EVENT_SCHEMA: u32 = 1;
+
+/// One line of `events.ndjson`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Its place in the record, from 0, without gaps.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The scenario it belongs to, by [`PlannedScenario::id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// The outcome of a step, a scenario or a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It did what it promised.
+    Passed,
+    /// The product did not.
+    Failed,
+    /// The infrastructure or the harness did not; nothing is said of the product.
+    Error,
+    /// The scenario it starts from did not pass.
+    Blocked,
+    /// This host or profile cannot run it.
+    Skipped,
+    /// Passed only on a repeat.
+    Flaky,
+}
+
+impl Verdict {
+    /// The word as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Error => "error",
+            Self::Blocked => "blocked",
+            Self::Skipped => "skipped",
+            Self::Flaky => "flaky",
+        }
+    }
+}
+
+/// The kinds of work the time of a run goes into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Making a base image or building a Containerfile.
+    ImageBuild,
+    /// Pushing and tagging.
+    Push,
+    /// Making a disk or an overlay.
+    Disk,
+    /// From a start or reboot until the machine is reachable.
+    Boot,
+    /// A command in a guest or a container.
+    GuestCommand,
+    /// An HTTP request.
+    Http,
+    /// Waiting for anything else.
+    Waiting,
+    /// The harness itself: what no other kind accounts for.
+    Harness,
+}
+
+impl Work {
+    /// The words of the timing table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ImageBuild => "image build",
+            Self::Push => "push",
+            Self::Disk => "disk",
+            Self::Boot => "boot",
+            Self::GuestCommand => "guest command",
+            Self::Http => "HTTP",
+            Self::Waiting => "waiting",
+            Self::Harness => "harness itself",
+        }
+    }
+}
+
+/// A scenario as it was chosen, before anything ran.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlannedScenario {
+    /// `FEATURE-FILE:LINE`, unique in a run.
+    pub id: String,
+    /// The feature's name.
+    pub feature: String,
+    /// The feature's file, as it was given.
+    pub path: String,
+    /// The scenario's name.
+    pub name: String,
+    /// The line it stands on, from 1.
+    pub line: usize,
+    /// Its tags and its feature's, without `@`.
+    pub tags: Vec<String>,
+    /// The scenario it starts from, by id.
+    pub parent: Option<String>,
+}
+
+/// One boot of a machine.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Boot {
+    /// Its place among the machine's boots, from 1.
+    pub index: u32,
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// The manifest digest booted, as the client reports it.
+    pub digest: Option<String>,
+    /// The image reference followed.
+    pub image: Option<String>,
+    /// `/etc/os-release`, by key.
+    pub os_release: BTreeMap<String, String>,
+    /// `uname -r`.
+    pub kernel: String,
+    /// Seconds from the start or the reboot's request until the machine was reachable.
+    pub seconds_to_reachable: f64,
+    /// Units that have failed.
+    pub failed_units: Vec<String>,
+    /// Paths under `/etc` that differ from the image's, without the harness's own.
+    pub etc_drift: Vec<String>,
+}
+
+/// What can happen in a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first event.
+    RunStarted {
+        /// [`EVENT_SCHEMA`].
+        schema: u32,
+        /// The run.
+        run: RunId,
+        /// bootproof's version.
+        version: String,
+        /// Who ran it: the login name.
+        user: String,
+        /// Where: the host's name.
+        host: String,
+        /// The host's operating system and kernel.
+        host_os: String,
+        /// The profile's name.
+        profile: String,
+        /// SHA-256 over the profile and its build contexts.
+        profile_digest: String,
+        /// How machines run.
+        accel: Accel,
+        /// Why not KVM, when not.
+        accel_reason: String,
+        /// The arguments of the command.
+        arguments: Vec<String>,
+        /// Each feature file's SHA-256.
+        features: BTreeMap<String, String>,
+    },
+    /// What will run, in the order of the files.
+    Planned {
+        /// The scenarios.
+        scenarios: Vec<PlannedScenario>,
+    },
+    /// A scenario begins.
+    ScenarioStarted {
+        /// From 1; higher for a repeat.
+        attempt: u32,
+    },
+    /// A step begins.
+    StepStarted {
+        /// Its place in the scenario, from 0, background steps first.
+        index: usize,
+        /// `Given`, `When`, `Then`, `And`…
+        keyword: String,
+        /// Its text.
+        text: String,
+        /// Its line in the feature file.
+        line: usize,
+    },
+    /// A step ended.
+    StepFinished {
+        /// Its place in the scenario.
+        index: usize,
+        /// How.
+        verdict: Verdict,
+        /// How long it took.
+        seconds: f64,
+        /// What went wrong, for one that did not pass.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// A scenario ended, or was decided without running.
+    ScenarioFinished {
+        /// How.
+        verdict: Verdict,
+        /// In one sentence, for one that did not pass.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// A piece of work ended.
+    WorkFinished {
+        /// Its kind.
+        kind: Work,
+        /// What, in a few words.
+        what: String,
+        /// When it began, in seconds since the run began.
+        began: f64,
+        /// How long it took.
+        seconds: f64,
+        /// Whether it ended well.
+        ok: bool,
+    },
+    /// A command ran on the host or in a guest; ready to paste, without secrets.
+    Command {
+        /// Where: `host`, or the machine's or container's name.
+        on: String,
+        /// The command line.
+        line: String,
+        /// Its exit code.
+        code: i32,
+        /// How long it ran.
+        seconds: f64,
+    },
+    /// An image was built, or found unchanged.
+    ImageBuilt {
+        /// The image's name in the profile.
+        image: String,
+        /// The local image id.
+        id: String,
+        /// Whether an earlier build was used again.
+        cached: bool,
+        /// Its size, in bytes, uncompressed.
+        size: u64,
+    },
+    /// An image was pushed.
+    ImagePushed {
+        /// The image's name in the profile.
+        image: String,
+        /// The name it is known by everywhere, without tag.
+        reference: String,
+        /// The tags that now mean it.
+        tags: Vec<String>,
+        /// The manifest's digest, taken from the push.
+        digest: String,
+    },
+    /// A disk was made, or found in the cache.
+    DiskReady {
+        /// The image reference it was made from.
+        image: String,
+        /// That image's digest.
+        digest: String,
+        /// The cache key.
+        key: String,
+        /// Whether it was in the cache.
+        cached: bool,
+        /// Allocated size, in bytes.
+        allocated: u64,
+    },
+    /// A machine was defined.
+    MachineCreated {
+        /// Its name in the feature.
+        machine: String,
+        /// libvirt's name for it.
+        domain: String,
+        /// The forwarded ports on 127.0.0.1, by guest port.
+        ports: BTreeMap<u16, u16>,
+    },
+    /// A machine is reachable after a boot, and what it said of itself.
+    Booted {
+        /// Its name in the feature.
+        machine: String,
+        /// The boot.
+        boot: Boot,
+    },
+    /// The client a machine runs.
+    Client {
+        /// The machine's name.
+        machine: String,
+        /// What `bootc --version` prints.
+        version: String,
+    },
+    /// The newest line on a machine's console. Shown live, kept in the console file, not in the record.
+    Console {
+        /// The machine's name.
+        machine: String,
+        /// The line.
+        line: String,
+    },
+    /// What is being done right now. Shown live, not in the record.
+    Doing {
+        /// In a few words.
+        what: String,
+    },
+    /// A file of evidence was stored.
+    Attached {
+        /// What it is, in a few words.
+        name: String,
+        /// Its path below the run folder.
+        path: String,
+    },
+    /// A machine is gone, or was kept.
+    MachineReleased {
+        /// The machine's name.
+        machine: String,
+        /// Whether it was kept.
+        kept: bool,
+    },
+    /// Something the user should know that has no event of its own.
+    Warning {
+        /// In one sentence.
+        message: String,
+    },
+    /// A signal asked the run to end.
+    Interrupted {
+        /// `SIGINT`, `SIGTERM` or `SIGHUP`.
+        signal: String,
+    },
+    /// The last event.
+    RunFinished {
+        /// The process's exit code.
+        exit_code: u8,
+        /// How many scenarios had which verdict.
+        counts: BTreeMap<String, usize>,
+        /// Wall time.
+        seconds: f64,
+    },
+}
+
+impl Event {
+    /// Whether it is only for watching, not for the record.
+    #[must_use]
+    pub fn is_live_only(&self) -> bool {
+        matches!(self, Self::Console { .. } | Self::Doing { .. })
+    }
+}

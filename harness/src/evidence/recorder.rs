@@ -1,0 +1,300 @@
+//! Writes events to the record as they happen and hands them to whoever watches.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use super::{Envelope, Event, Work};
+use crate::exec::Output;
+use crate::secret::redact;
+
+/// The record cannot be opened.
+#[derive(Debug, Error)]
+#[error("cannot write the run's record {path}: {source}")]
+pub struct RecorderError {
+    path: Utf8PathBuf,
+    source: std::io::Error,
+}
+
+struct Inner {
+    seq: u64,
+    file: Option<File>,
+    watchers: Vec<mpsc::UnboundedSender<Envelope>>,
+    /// The first write that failed; a record with a hole is not a record.
+    broken: Option<String>,
+}
+
+/// The way into a run's record. Clones write to the same record.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: Arc<Mutex<Inner>>,
+    started: Instant,
+    scenario: Option<Arc<str>>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder")
+            .field("scenario", &self.scenario)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// A record at `path`, begun anew.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn create(path: &Utf8Path) -> Result<Self, RecorderError> {
+        let fail = |source| RecorderError {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(fail)?;
+        }
+        Ok(Self::over(Some(File::create(path).map_err(fail)?)))
+    }
+
+    /// A record that is only watched, for tests and for commands that are no run.
+    #[must_use]
+    pub fn unrecorded() -> Self {
+        Self::over(None)
+    }
+
+    fn over(file: Option<File>) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                seq: 0,
+                file,
+                watchers: Vec::new(),
+                broken: None,
+            })),
+            started: Instant::now(),
+            scenario: None,
+        }
+    }
+
+    /// The same record, with every event under a scenario's id.
+    #[must_use]
+    pub fn within(&self, scenario: &str) -> Self {
+        Self {
+            scenario: Some(Arc::from(scenario)),
+            ..self.clone()
+        }
+    }
+
+    /// The scenario its events go under.
+    #[must_use]
+    pub fn scenario(&self) -> Option<&str> {
+        self.scenario.as_deref()
+    }
+
+    /// Hands every event from now on to a reader of its own.
+    #[must_use]
+    pub fn watch(&self) -> mpsc::UnboundedReceiver<Envelope> {
+        let (tx, rx) = mpsc::unbounded_channel();
+        self.lock().watchers.push(tx);
+        rx
+    }
+
+    /// Lets the watchers go: each sees the end of its stream.
+    pub fn close(&self) {
+        self.lock().watchers.clear();
+    }
+
+    /// Why the record has a hole, when it has one (a full disk, for one).
+    #[must_use]
+    pub fn broken(&self) -> Option<String> {
+        self.lock().broken.clone()
+    }
+
+    /// Records an event. The text of every event goes through redaction.
+    pub fn record(&self, event: Event) {
+        let mut inner = self.lock();
+        let live_only = event.is_live_only();
+        let envelope = Envelope {
+            seq: inner.seq,
+            at: Timestamp::now(),
+            scenario: self.scenario.as_deref().map(str::to_owned),
+            event,
+        };
+        let Some((line, envelope)) = clean(envelope) else {
+            return;
+        };
+        if !live_only {
+            inner.seq += 1;
+            if let Some(file) = &mut inner.file
+                && let Err(error) = file.write_all(line.as_bytes())
+            {
+                inner.broken.get_or_insert(error.to_string());
+            }
+        }
+        inner
+            .watchers
+            .retain(|watcher| watcher.send(envelope.clone()).is_ok());
+    }
+
+    /// Says what is being done right now.
+    pub fn doing(&self, what: impl Into<String>) {
+        self.record(Event::Doing { what: what.into() });
+    }
+
+    /// Records a command that ran on the host.
+    pub fn command(&self, on: &str, output: &Output) {
+        self.record(Event::Command {
+            on: on.to_owned(),
+            line: output.line.clone(),
+            code: output.code,
+            seconds: output.took.as_secs_f64(),
+        });
+    }
+
+    /// Begins a piece of work; it is recorded when the span is ended or dropped.
+    pub fn span(&self, kind: Work, what: impl Into<String>) -> Span {
+        let what = what.into();
+        self.doing(what.clone());
+        Span {
+            recorder: self.clone(),
+            kind,
+            what,
+            began: Instant::now(),
+            ok: false,
+        }
+    }
+
+    /// Does a piece of work under a span of its own.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn timed<T, E>(
+        &self,
+        kind: Work,
+        what: impl Into<String>,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let span = self.span(kind, what);
+        let result = work.await;
+        if result.is_ok() {
+            span.done();
+        }
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The envelope and its line, both without secrets. JSON escapes none of a secret's characters
+/// (they are hexadecimal, base64 or PEM), so that redaction may work on the line.
+fn clean(envelope: Envelope) -> Option<(String, Envelope)> {
+    let line = serde_json::to_string(&envelope).ok()?;
+    let redacted = redact(&line);
+    if redacted == line {
+        return Some((line + "\n", envelope));
+    }
+    let envelope = serde_json::from_str(&redacted).ok()?;
+    Some((redacted + "\n", envelope))
+}
+
+/// A piece of work under way.
+#[must_use = "a span that is dropped at once measures nothing"]
+pub struct Span {
+    recorder: Recorder,
+    kind: Work,
+    what: String,
+    began: Instant,
+    ok: bool,
+}
+
+impl Span {
+    /// It ended well. A span that is only dropped counts as ended badly.
+    pub fn done(mut self) {
+        self.ok = true;
+    }
+
+    /// How long it has been going on.
+    #[must_use]
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.began.elapsed()
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        self.recorder.record(Event::WorkFinished {
+            kind: self.kind,
+            what: std::mem::take(&mut self.what),
+            began: self
+                .began
+                .saturating_duration_since(self.recorder.started)
+                .as_secs_f64(),
+            seconds: self.began.elapsed().as_secs_f64(),
+            ok: self.ok,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warning(message: &str) -> Event {
+        Event::Warning {
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_record_is_numbered_without_gaps_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(dir.path().join("out/events.ndjson")).unwrap();
+        let recorder = Recorder::create(&path).unwrap();
+        recorder.record(warning("one"));
+        recorder.doing("only to be watched");
+        recorder
+            .within("features/a.feature:3")
+            .record(warning("two"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read: Vec<Envelope> = text
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
+        assert_eq!(read.iter().map(|e| e.seq).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(read[1].scenario.as_deref(), Some("features/a.feature:3"));
+    }
+
+    #[test]
+    fn no_event_carries_a_secret() {
+        crate::secret::register("correct-horse-battery");
+        let recorder = Recorder::unrecorded();
+        let mut seen = recorder.watch();
+        recorder.record(warning("password correct-horse-battery refused"));
+        let Event::Warning { message } = seen.try_recv().unwrap().event else {
+            panic!("another event");
+        };
+        assert_eq!(message, "password [redacted] refused");
+    }
+
+    #[test]
+    fn work_that_is_dropped_ended_badly() {
+        let recorder = Recorder::unrecorded();
+        let mut seen = recorder.watch();
+        drop(recorder.span(Work::Disk, "a disk"));
+        recorder.span(Work::Disk, "another").done();
+        let mut ok = Vec::new();
+        while let Ok(envelope) = seen.try_recv() {
+            if let Event::WorkFinished { ok: good, .. } = envelope.event {
+                ok.push(good);
+            }
+        }
+        assert_eq!(ok, [false, true]);
+    }
+}

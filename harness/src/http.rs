@@ -1,0 +1,398 @@
+//! HTTP as a visitor of a machine's pages sees it: status, headers, body, or why there is none.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, redirect};
+use thiserror::Error;
+
+use crate::evidence::{Recorder, Work};
+use crate::wait::{self, Look, WaitError};
+
+/// What is kept of a body, in bytes.
+const BODY: usize = 4 << 20;
+
+/// How many redirects are followed.
+const HOPS: usize = 5;
+
+/// How often a page is asked for while it is waited for.
+const PACE: Duration = Duration::from_millis(500);
+
+/// Why there is no page.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HttpError {
+    /// Nothing accepts the connection.
+    #[error("connection refused by {url}")]
+    Refused {
+        /// What was asked for.
+        url: String,
+    },
+    /// The connection was accepted and closed without a word: a forward that leads to nobody.
+    #[error(
+        "{url} accepted the connection and closed it without an answer: nothing listens behind the forwarded port"
+    )]
+    Empty {
+        /// What was asked for.
+        url: String,
+    },
+    /// No answer, or not all of it, in time.
+    #[error("no complete answer from {url} within {:.1} s", .deadline.as_secs_f64())]
+    Timeout {
+        /// What was asked for.
+        url: String,
+        /// What it was given.
+        deadline: Duration,
+    },
+    /// It answers something that is not HTTP, or breaks off.
+    #[error("{url} answers something that is not HTTP: {said}")]
+    Garbage {
+        /// What was asked for.
+        url: String,
+        /// What the parser said.
+        said: String,
+    },
+    /// The address is wrong, or the client cannot be set up.
+    #[error("cannot ask for {url}: {said}")]
+    Client {
+        /// What was asked for.
+        url: String,
+        /// What the library said.
+        said: String,
+    },
+}
+
+impl HttpError {
+    /// Whether it says nothing about the product: only an answer, or its absence from a machine that
+    /// is shown to be alive, does.
+    #[must_use]
+    pub fn is_infrastructure(&self) -> bool {
+        !matches!(self, Self::Garbage { .. })
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// What was asked for.
+    pub url: String,
+    /// Its status.
+    pub status: u16,
+    /// Its headers, names in lower case, in order.
+    pub headers: Vec<(String, String)>,
+    /// Its body, at most 4 MiB of it.
+    pub body: Vec<u8>,
+    /// Whether there was more.
+    pub cut_short: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Page {
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's first value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let same = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+        self.headers.iter().find(same).map(|(_, v)| v.as_str())
+    }
+}
+
+/// A visitor. It knows no proxy and leaves the host it asks only within it.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client,
+    recorder: Recorder,
+}
+
+impl Http {
+    /// Sets it up.
+    ///
+    /// # Errors
+    /// When the system's TLS library cannot be used.
+    pub fn new(recorder: Recorder) -> Result<Self, HttpError> {
+        let same_place = redirect::Policy::custom(|attempt| {
+            let here = attempt.previous().last();
+            let same = here.is_some_and(|h| h.origin() == attempt.url().origin());
+            if same && attempt.previous().len() <= HOPS {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
+        });
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(same_place)
+            // A connection kept open over a reboot would look like an empty answer.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("bootproof/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| HttpError::Client {
+                url: "anything".to_owned(),
+                said: chain(&error),
+            })?;
+        Ok(Self { client, recorder })
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// When there is no answer; any HTTP status is an answer.
+    pub async fn get(&self, url: &str, deadline: Duration) -> Result<Page, HttpError> {
+        let span = self.recorder.span(Work::Http, format!("GET {url}"));
+        let page = self.fetch(url, deadline).await?;
+        span.done();
+        Ok(page)
+    }
+
+    /// Asks until a page is what is wanted.
+    ///
+    /// # Errors
+    /// [`WaitError`] with the last answer, or the last reason for none.
+    pub async fn wait_for(
+        &self,
+        url: &str,
+        what: &str,
+        deadline: Duration,
+        wanted: impl Fn(&Page) -> bool,
+    ) -> Result<Page, WaitError> {
+        let span = self
+            .recorder
+            .span(Work::Waiting, format!("{what} from {url}"));
+        let wanted = &wanted;
+        let one = (deadline / 4).clamp(Duration::from_secs(1), Duration::from_secs(30));
+        let page = wait::until_every(
+            PACE,
+            &format!("{what} from {url}"),
+            deadline,
+            || async move {
+                match self.fetch(url, one).await {
+                    Ok(page) if wanted(&page) => Look::Ready(page),
+                    Ok(page) => {
+                        Look::Not(format!("HTTP {}, {} bytes", page.status, page.body.len()))
+                    }
+                    Err(error) => Look::Not(error.to_string()),
+                }
+            },
+        )
+        .await?;
+        span.done();
+        Ok(page)
+    }
+
+    /// Asks until the answer has a status.
+    ///
+    /// # Errors
+    /// [`WaitError`] with the last answer, or the last reason for none.
+    pub async fn wait_for_status(
+        &self,
+        url: &str,
+        status: u16,
+        deadline: Duration,
+    ) -> Result<Page, WaitError> {
+        self.wait_for(url, &format!("HTTP {status}"), deadline, |page| {
+            page.status == status
+        })
+        .await
+    }
+
+    async fn fetch(&self, url: &str, deadline: Duration) -> Result<Page, HttpError> {
+        let started = Instant::now();
+        match tokio::time::timeout(deadline, self.exchange(url, started)).await {
+            Ok(Ok(page)) => Ok(page),
+            Ok(Err(error)) => Err(classify(url, deadline, &error)),
+            Err(_) => Err(HttpError::Timeout {
+                url: url.to_owned(),
+                deadline,
+            }),
+        }
+    }
+
+    async fn exchange(&self, url: &str, started: Instant) -> Result<Page, reqwest::Error> {
+        let mut response = self.client.get(url).send().await?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.as_str().to_owned(), value)
+            })
+            .collect();
+        let mut body = Vec::new();
+        let mut cut_short = false;
+        while let Some(chunk) = response.chunk().await? {
+            let room = BODY - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                cut_short = true;
+                break;
+            }
+        }
+        Ok(Page {
+            url: url.to_owned(),
+            status,
+            headers,
+            body,
+            cut_short,
+            took: started.elapsed(),
+        })
+    }
+}
+
+fn classify(url: &str, deadline: Duration, error: &reqwest::Error) -> HttpError {
+    let url = url.to_owned();
+    let io = find::<std::io::Error>(error).map(std::io::Error::kind);
+    let hyper = find::<hyper::Error>(error);
+    let reset = matches!(
+        io,
+        Some(std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+    );
+    if error.is_builder() {
+        HttpError::Client {
+            url,
+            said: chain(error),
+        }
+    } else if error.is_timeout() {
+        HttpError::Timeout { url, deadline }
+    } else if error.is_connect() && !reset {
+        HttpError::Refused { url }
+    } else if reset || hyper.is_some_and(hyper::Error::is_incomplete_message) {
+        HttpError::Empty { url }
+    } else {
+        HttpError::Garbage {
+            url,
+            said: chain(error),
+        }
+    }
+}
+
+fn find<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// A server that answers every connection with the same bytes and closes it.
+    async fn answering(bytes: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(bytes).await;
+            }
+        });
+        url
+    }
+
+    async fn get(url: &str) -> Result<Page, HttpError> {
+        let http = Http::new(Recorder::unrecorded()).unwrap();
+        http.get(url, Duration::from_secs(5)).await
+    }
+
+    #[tokio::test]
+    async fn any_status_is_an_answer() {
+        let url =
+            answering(b"HTTP/1.1 404 Not Found\r\nX-A: b\r\nContent-Length: 3\r\n\r\nno!").await;
+        let page = get(&url).await.unwrap();
+        assert_eq!((page.status, page.text().as_str()), (404, "no!"));
+        assert_eq!(page.header("X-a"), Some("b"));
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        drop(listener);
+        assert_eq!(get(&url).await.unwrap_err(), HttpError::Refused { url });
+    }
+
+    #[tokio::test]
+    async fn a_forward_that_leads_nowhere_is_empty() {
+        let url = answering(b"").await;
+        assert_eq!(get(&url).await.unwrap_err(), HttpError::Empty { url });
+    }
+
+    #[tokio::test]
+    async fn what_is_not_http_is_garbage() {
+        let url = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n").await;
+        let error = get(&url).await.unwrap_err();
+        assert!(matches!(error, HttpError::Garbage { .. }), "{error}");
+        assert!(!error.is_infrastructure());
+    }
+
+    #[tokio::test]
+    async fn silence_times_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let http = Http::new(Recorder::unrecorded()).unwrap();
+        let error = http.get(&url, Duration::from_millis(200)).await;
+        assert!(matches!(error, Err(HttpError::Timeout { .. })), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_another_host_is_an_answer_not_a_journey() {
+        let url = answering(
+            b"HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n",
+        )
+        .await;
+        assert_eq!(get(&url).await.unwrap().status, 302);
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_bounded() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
+        });
+        let page = get(&url).await.unwrap();
+        assert!(page.cut_short);
+        assert_eq!(page.body.len(), BODY);
+    }
+
+    #[tokio::test]
+    async fn a_wait_remembers_the_last_answer() {
+        let url = answering(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await;
+        let http = Http::new(Recorder::unrecorded()).unwrap();
+        let error = http
+            .wait_for_status(&url, 200, Duration::from_secs(1))
+            .await
+            .unwrap_err();
+        assert!(error.last.contains("HTTP 503"), "{error}");
+    }
+}

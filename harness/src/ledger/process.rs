@@ -1,0 +1,86 @@
+//! Processes as `/proc` shows them: a pid alone does not say who it is.
+
+/// One line of `/proc/PID/stat`, as far as it is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stat {
+    pub(super) pid: i32,
+    pub(super) dead: bool,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) started: u64,
+}
+
+/// The start time of a process that runs now: field 22 of `/proc/PID/stat`, in clock ticks since boot.
+#[must_use]
+pub fn start_time(pid: i32) -> Option<u64> {
+    stat(pid).filter(|s| !s.dead).map(|s| s.started)
+}
+
+pub(super) fn stat(pid: i32) -> Option<Stat> {
+    parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn parse(text: &str) -> Option<Stat> {
+    let pid = text.split_once(' ')?.0.parse().ok()?;
+    // The second field is the program's name, which may hold spaces and parentheses.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(Stat {
+        pid,
+        dead: matches!(*fields.first()?, "Z" | "X"),
+        parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// Every process that runs now.
+pub(super) fn all() -> Vec<Stat> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(stat)
+        .filter(|s| !s.dead)
+        .collect()
+}
+
+/// A process's arguments.
+pub(super) fn arguments(pid: i32) -> Vec<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let parts = bytes.split(|b| *b == 0).filter(|part| !part.is_empty());
+    parts
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
+}
+
+/// Whether a process has an argument that `matches`.
+pub(super) fn any_with_argument(matches: impl Fn(&str) -> bool) -> bool {
+    all()
+        .iter()
+        .any(|s| arguments(s.pid).iter().any(|arg| matches(arg)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let text = "42 (a) (b c)) S 1 42 42 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 2 3";
+        let stat = parse(text).unwrap();
+        assert_eq!(
+            (stat.pid, stat.parent, stat.group, stat.started),
+            (42, 1, 42, 987_654)
+        );
+        assert!(!stat.dead);
+    }
+
+    #[test]
+    fn this_process_has_a_start_time_that_stays() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let first = start_time(pid).unwrap();
+        assert_eq!(start_time(pid), Some(first));
+        assert_eq!(start_time(-5), None);
+    }
+}

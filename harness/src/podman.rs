@@ -1,0 +1,212 @@
+//! podman and skopeo, set up by files of the harness's own: the host's configuration is never changed.
+//!
+//! Storage lies below the cache folder, so that what a user has in their own podman storage is
+//! neither seen nor touched, and all that is the harness's can be found in one place.
+
+use std::fmt::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+use crate::exec::Cmd;
+
+/// The container tools cannot be set up.
+#[derive(Debug, Error)]
+#[error("cannot write {path} for podman: {source}")]
+pub struct PodmanError {
+    path: Utf8PathBuf,
+    source: std::io::Error,
+}
+
+/// How images are read and pushed: which registry stands behind the one name, and how to get in.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// `registries.conf`, with the mapping of the one name to the registry's real address.
+    pub registries_conf: Utf8PathBuf,
+    /// `auth.json`, mode 0600.
+    pub authfile: Option<Utf8PathBuf>,
+    /// A `certs.d`-style folder for the registry's real address: holds `ca.crt`.
+    pub cert_dir: Option<Utf8PathBuf>,
+}
+
+/// podman with storage and settings of the harness's own.
+#[derive(Debug, Clone)]
+pub struct Podman {
+    folder: Utf8PathBuf,
+    access: Option<Access>,
+}
+
+impl Podman {
+    /// Sets it up below the cache folder: `containers/` with settings, storage and run root.
+    ///
+    /// # Errors
+    /// When a settings file cannot be written.
+    pub fn set_up(cache: &Utf8Path) -> Result<Self, PodmanError> {
+        let folder = cache.join("containers");
+        let podman = Self {
+            folder,
+            access: None,
+        };
+        let host = HostLimits::read();
+        podman.write("containers.conf", &containers_conf(&host))?;
+        podman.write("storage.conf", &storage_conf(&podman.folder))?;
+        podman.write(
+            "policy.json",
+            "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}\n",
+        )?;
+        podman.write("registries.conf", "unqualified-search-registries = []\n")?;
+        Ok(podman)
+    }
+
+    /// The same podman, reading and pushing through a registry.
+    #[must_use]
+    pub fn with_access(&self, access: Access) -> Self {
+        Self {
+            access: Some(access),
+            ..self.clone()
+        }
+    }
+
+    /// What it reads and pushes through.
+    #[must_use]
+    pub fn access(&self) -> Option<&Access> {
+        self.access.as_ref()
+    }
+
+    /// The folder with its settings and storage.
+    #[must_use]
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    /// A `podman` command.
+    #[must_use]
+    pub fn podman(&self) -> Cmd {
+        self.with_settings(Cmd::new("podman"))
+    }
+
+    /// A `skopeo` command.
+    #[must_use]
+    pub fn skopeo(&self) -> Cmd {
+        self.with_settings(
+            Cmd::new("skopeo")
+                .arg("--policy")
+                .arg(self.folder.join("policy.json").as_str()),
+        )
+    }
+
+    fn with_settings(&self, cmd: Cmd) -> Cmd {
+        let registries = self.access.as_ref().map_or_else(
+            || self.folder.join("registries.conf"),
+            |a| a.registries_conf.clone(),
+        );
+        let cmd = cmd
+            .env(
+                "CONTAINERS_CONF",
+                self.folder.join("containers.conf").as_os_str(),
+            )
+            .env(
+                "CONTAINERS_STORAGE_CONF",
+                self.folder.join("storage.conf").as_os_str(),
+            )
+            .env("CONTAINERS_REGISTRIES_CONF", registries.as_os_str());
+        match self.access.as_ref().and_then(|a| a.authfile.as_ref()) {
+            Some(authfile) => cmd.env("REGISTRY_AUTH_FILE", authfile.as_os_str()),
+            None => cmd,
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), PodmanError> {
+        let path = self.folder.join(name);
+        let fail = |source| PodmanError {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(&self.folder).map_err(fail)?;
+        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            return Ok(());
+        }
+        // Another run may be reading it: a new file takes the old one's place as a whole.
+        let mut new = tempfile::NamedTempFile::new_in(&self.folder).map_err(fail)?;
+        std::io::Write::write_all(&mut new, text.as_bytes()).map_err(fail)?;
+        new.persist(&path).map_err(|error| fail(error.error))?;
+        Ok(())
+    }
+}
+
+/// What of the host decides how containers can run.
+struct HostLimits {
+    unified_cgroups: bool,
+    nofile: Option<u64>,
+    nproc: Option<u64>,
+    pid_max: Option<u64>,
+}
+
+impl HostLimits {
+    fn read() -> Self {
+        use rustix::process::{Resource, getrlimit};
+        Self {
+            unified_cgroups: Utf8Path::new("/sys/fs/cgroup/cgroup.controllers").exists(),
+            nofile: getrlimit(Resource::Nofile).maximum,
+            nproc: getrlimit(Resource::Nproc).maximum,
+            pid_max: std::fs::read_to_string("/proc/sys/kernel/pid_max")
+                .ok()
+                .and_then(|text| text.trim().parse().ok()),
+        }
+    }
+}
+
+fn containers_conf(host: &HostLimits) -> String {
+    let mut conf = String::from("[containers]\n");
+    // Limits above the caller's own hard ones need CAP_SYS_RESOURCE, which a CI host may lack.
+    let at_most = |limit: u64, hard: Option<u64>| hard.map_or(limit, |hard| limit.min(hard));
+    let nofile = at_most(1_048_576, host.nofile);
+    let nproc = at_most(at_most(32_768, host.nproc), host.pid_max);
+    let _ = writeln!(
+        conf,
+        "default_ulimits = [\"nofile={nofile}:{nofile}\", \"nproc={nproc}:{nproc}\"]"
+    );
+    conf.push_str("\n[engine]\n");
+    if !host.unified_cgroups {
+        // crun refuses cgroups v1 with a unified hierarchy beside them; runc does not.
+        conf.push_str("runtime = \"runc\"\ncgroup_manager = \"cgroupfs\"\n");
+    }
+    conf.push_str("events_logger = \"file\"\n");
+    conf
+}
+
+fn storage_conf(folder: &Utf8Path) -> String {
+    let quoted = |path: Utf8PathBuf| format!("{:?}", path.as_str());
+    format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = {}\nrunroot = {}\n",
+        quoted(folder.join("storage")),
+        quoted(folder.join("run")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_never_pass_the_hosts_own() {
+        let conf = containers_conf(&HostLimits {
+            unified_cgroups: false,
+            nofile: Some(20_000),
+            nproc: None,
+            pid_max: Some(9_000),
+        });
+        assert!(conf.contains("nofile=20000:20000"), "{conf}");
+        assert!(conf.contains("nproc=9000:9000"), "{conf}");
+        assert!(conf.contains("runtime = \"runc\""), "{conf}");
+    }
+
+    #[test]
+    fn settings_are_files_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Utf8Path::from_path(dir.path()).unwrap();
+        let podman = Podman::set_up(cache).unwrap();
+        assert!(podman.folder().join("storage.conf").exists());
+        Podman::set_up(cache).unwrap();
+    }
+}

@@ -1,0 +1,335 @@
+//! A profile: one distribution under test, as data.
+//!
+//! A profile is a folder with `profile.toml`, one folder per image, and the recipes of the bases it makes
+//! itself. What stands in the file is *asked*; a [`Profile`] has been checked and is what is meant.
+
+mod asked;
+mod digest;
+mod error;
+mod resolve;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+pub use digest::Digester;
+pub use error::ProfileError;
+
+use crate::containerfile;
+use crate::problem::{Problem, Source};
+
+/// The number of the profile schema.
+pub const PROFILE_SCHEMA: u32 = 1;
+
+/// The registry's one name, on every host and in every guest.
+pub const REGISTRY_NAME: &str = "registry.bootproof.test";
+
+/// The namespace of the images under test.
+pub const NAMESPACE: &str = "demolab";
+
+/// The namespace of what images are built from: the bases a profile makes, and the images of others.
+pub const UPSTREAM: &str = "upstream";
+
+/// An image's one name, without tag.
+#[must_use]
+pub fn reference(namespace: &str, name: &str) -> String {
+    format!("{REGISTRY_NAME}/{namespace}/{name}")
+}
+
+/// Which of the two releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseName {
+    /// The one machines come from.
+    Old,
+    /// The one they are upgraded to.
+    New,
+}
+
+impl ReleaseName {
+    /// The word used in profiles and placeholders.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+        }
+    }
+}
+
+impl fmt::Display for ReleaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whose client the profile's images carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Client {
+    /// The lab's own, made from the guest's source.
+    Lab,
+    /// The real bootc.
+    Bootc,
+}
+
+/// One of the profile's two releases.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Old or new.
+    pub name: ReleaseName,
+    /// The tag its images get.
+    pub tag: String,
+    /// The base image's reference.
+    pub base: String,
+    /// What `/etc/os-release` must say, by key.
+    pub os_release: BTreeMap<String, String>,
+    /// Build arguments for every image of the release; they win over an image's own.
+    pub build_args: BTreeMap<String, String>,
+}
+
+/// An image of the profile: a Containerfile and its context.
+#[derive(Debug, Clone)]
+pub struct ImageSpec {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The folder it is built in.
+    pub context: Utf8PathBuf,
+    /// Its Containerfile.
+    pub containerfile: Utf8PathBuf,
+    /// Its build arguments, with placeholders.
+    pub build_args: BTreeMap<String, String>,
+    /// Whether it is labelled with the release's tag as its version.
+    pub version_label: bool,
+}
+
+impl ImageSpec {
+    /// Its one name, without tag.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        reference(&self.namespace, &self.name)
+    }
+}
+
+/// How a profile makes a base image itself.
+#[derive(Debug, Clone)]
+pub struct BaseRecipe {
+    /// The image's reference, with its tag.
+    pub reference: String,
+    /// The recipe's folder.
+    pub recipe: Utf8PathBuf,
+    /// The suite of packages it is made from.
+    pub suite: String,
+}
+
+/// What a disk is like.
+#[derive(Debug, Clone)]
+pub struct DiskSpec {
+    /// Its size in bytes.
+    pub size: u64,
+    /// The root file system's kind.
+    pub filesystem: String,
+    /// The root file system's size in bytes; the rest of the disk when not given.
+    pub root_size: Option<u64>,
+    /// Kernel arguments.
+    pub kargs: Vec<String>,
+    /// Further arguments of the client's install.
+    pub client_args: Vec<String>,
+}
+
+/// What a machine is like.
+#[derive(Debug, Clone)]
+pub struct MachineSpec {
+    /// Its memory.
+    pub memory_mib: u32,
+    /// Its processors.
+    pub cpus: u32,
+}
+
+/// What a boot promises.
+#[derive(Debug, Clone)]
+pub struct BootSpec {
+    /// How long until a machine is reachable, under KVM.
+    pub reachable: Duration,
+    /// Units that may fail.
+    pub allow_failed_units: Vec<String>,
+    /// Paths whose drift under `/etc` says nothing.
+    pub etc_drift_ignore: Vec<String>,
+}
+
+/// How the pages are asked for.
+#[derive(Debug, Clone)]
+pub struct WebSpec {
+    /// The port in the guest.
+    pub port: u16,
+    /// The page.
+    pub path: String,
+}
+
+/// A profile that has been checked.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// Its file and the file's text.
+    pub source: Source,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// Whose client its images carry.
+    pub client: Client,
+    /// The user that logs in to machines.
+    pub login_user: String,
+    /// Units by what they serve: `web`, `database`.
+    pub services: BTreeMap<String, String>,
+    /// How the pages are asked for.
+    pub web: WebSpec,
+    /// The old release.
+    pub old: Release,
+    /// The new release.
+    pub new: Release,
+    /// The bases it makes itself, by reference.
+    pub bases: BTreeMap<String, BaseRecipe>,
+    /// Its images, by name.
+    pub images: BTreeMap<String, ImageSpec>,
+    /// What its disks are like.
+    pub disk: DiskSpec,
+    /// What its machines are like.
+    pub machine: MachineSpec,
+    /// What a boot promises.
+    pub boot: BootSpec,
+    /// SHA-256 over the file, every build context and every recipe.
+    pub digest: String,
+}
+
+impl Profile {
+    /// Reads and checks a profile: its folder, or its file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with all that is wrong with it.
+    pub fn load(folder_or_file: &Utf8Path) -> Result<Self, ProfileError> {
+        let file = if folder_or_file.is_dir() {
+            folder_or_file.join("profile.toml")
+        } else {
+            folder_or_file.to_owned()
+        };
+        let text = std::fs::read_to_string(&file).map_err(|source| ProfileError::Read {
+            path: file.clone(),
+            source,
+        })?;
+        let source = Source::new(&file, text);
+        let asked = asked::parse(&source).map_err(|problem| flawed(&source, vec![problem]))?;
+        let mut profile =
+            resolve::resolve(&source, asked).map_err(|problems| flawed(&source, problems))?;
+        profile.digest = digest::of(&profile)?;
+        Ok(profile)
+    }
+
+    /// A release by its name.
+    #[must_use]
+    pub fn release(&self, name: ReleaseName) -> &Release {
+        match name {
+            ReleaseName::Old => &self.old,
+            ReleaseName::New => &self.new,
+        }
+    }
+
+    /// The image of a reference under the one name, whatever its tag or digest.
+    #[must_use]
+    pub fn image_of(&self, reference: &str) -> Option<&ImageSpec> {
+        let name = untagged(reference);
+        self.images.values().find(|image| image.reference() == name)
+    }
+
+    /// An image's build arguments for a release, placeholders filled in.
+    #[must_use]
+    pub fn build_args(&self, image: &ImageSpec, release: ReleaseName) -> BTreeMap<String, String> {
+        let release = self.release(release);
+        image
+            .build_args
+            .iter()
+            .chain(&release.build_args)
+            .map(|(name, value)| (name.clone(), resolve::fill(value, release)))
+            .collect()
+    }
+
+    /// What is wrong with the Containerfiles of its images.
+    #[must_use]
+    pub fn check_containerfiles(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for image in self.images.values() {
+            let file = match std::fs::read_to_string(&image.containerfile) {
+                Ok(text) => containerfile::parse(&image.containerfile, &text),
+                Err(error) => Err(vec![
+                    Source::new(&image.containerfile, "")
+                        .problem_in_all(format!("cannot read it: {error}")),
+                ]),
+            };
+            match file {
+                Ok(file) => {
+                    problems.extend(containerfile::check(&file, &image.context));
+                    problems.extend(self.check_froms(image, &file));
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        problems
+    }
+
+    /// A `FROM` under the one name must be an image or a base of the profile.
+    fn check_froms(
+        &self,
+        image: &ImageSpec,
+        file: &containerfile::Containerfile,
+    ) -> Option<Problem> {
+        [ReleaseName::Old, ReleaseName::New]
+            .into_iter()
+            .flat_map(|release| file.froms(&self.build_args(image, release)))
+            .find(|from| {
+                from.image.starts_with(&format!("{REGISTRY_NAME}/"))
+                    && self.image_of(&from.image).is_none()
+                    && !self.bases.contains_key(&from.image)
+            })
+            .map(|from| {
+                file.source
+                    .problem(
+                        from.span,
+                        format!(
+                            "{} is neither an image nor a base of the profile",
+                            from.image
+                        ),
+                    )
+                    .hint(format!("declare it in {}", self.source.file))
+            })
+    }
+}
+
+fn flawed(source: &Source, problems: Vec<Problem>) -> ProfileError {
+    ProfileError::Flawed {
+        source_file: source.clone(),
+        problems,
+    }
+}
+
+/// A reference without its tag and digest.
+#[must_use]
+pub fn untagged(reference: &str) -> &str {
+    let name = reference
+        .split_once('@')
+        .map_or(reference, |(name, _)| name);
+    match name.rsplit_once(':') {
+        // A colon before a slash is a port's.
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+use super::*;
+
+const GOOD: &str = r#"
+schema = 1
+name = "tiny"
+client = "lab"
+
+[login]
+user = "bootc-user"
+
+[releases.old]
+tag = "1"
+base = "registry.bootproof.test/upstream/base:1"
+os_release = { ID = "tiny", VERSION_ID = "1" }
+
+[releases.new]
+tag = "2"
+base = "registry.bootproof.test/upstream/base:2"
+os_release = { ID = "tiny", VERSION_ID = "2" }
+build_args = { EXTRA = "for {release}" }
+
+[bases."registry.bootproof.test/upstream/base:1"]
+recipe = "base"
+suite = "one"
+
+[bases."registry.bootproof.test/upstream/base:2"]
+recipe = "base"
+suite = "two"
+
+[images.soe]
+build_args = { BASE = "{base}" }
+
+[images.page]
+context = "pages"
+
+[disk]
+size = "4GiB"
+"#;
+
+struct Lab {
+    dir: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new(toml: &str) -> Self {
+        let lab = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        lab.write("profile.toml", toml);
+        for script in ["builder.sh", "client.sh", "base.sh"] {
+            lab.write(&format!("base/{script}"), "");
+        }
+        lab.write("soe/Containerfile", "ARG BASE\nFROM ${BASE}\n");
+        lab.write(
+            "pages/Containerfile",
+            "FROM registry.bootproof.test/demolab/soe:latest\n",
+        );
+        lab
+    }
+
+    fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.dir.path()).unwrap()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn said(&self) -> Vec<String> {
+        let error = Profile::load(self.path()).unwrap_err();
+        let folder = format!("{}/", self.path());
+        error
+            .problems()
+            .iter()
+            .map(|p| p.to_string().replace(&folder, ""))
+            .collect()
+    }
+}
+
+fn said(from: &str, to: &str) -> Vec<String> {
+    assert!(GOOD.contains(from), "{from}");
+    Lab::new(&GOOD.replacen(from, to, 1)).said()
+}
+
+#[test]
+fn a_good_profile_is_resolved() {
+    let lab = Lab::new(GOOD);
+    let profile = Profile::load(lab.path()).unwrap();
+    let soe = &profile.images["soe"];
+    assert_eq!(soe.reference(), "registry.bootproof.test/demolab/soe");
+    let args = profile.build_args(soe, ReleaseName::New);
+    assert_eq!(args["BASE"], "registry.bootproof.test/upstream/base:2");
+    assert_eq!(args["EXTRA"], "for new");
+    assert_eq!(profile.disk.size, 4 << 30);
+    assert_eq!(profile.images["page"].context, lab.path().join("pages"));
+    assert_eq!(profile.check_containerfiles(), []);
+    assert_eq!(
+        Profile::load(&lab.path().join("profile.toml"))
+            .unwrap()
+            .digest,
+        profile.digest
+    );
+}
+
+#[test]
+fn the_digest_covers_contents_and_exec_bits() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = Lab::new(GOOD);
+    lab.write("soe/run.sh", "true\n");
+    let digest = || Profile::load(lab.path()).unwrap().digest;
+    let first = digest();
+    assert_eq!(first, digest());
+    let script = lab.path().join("soe/run.sh");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let second = digest();
+    assert_ne!(first, second);
+    lab.write("base/base.sh", "true\n");
+    assert_ne!(second, digest());
+}
+
+#[test]
+fn an_unknown_key_gets_its_place_and_the_one_that_was_meant() {
+    let lab = Lab::new(&GOOD.replacen("context =", "contxt =", 1));
+    let error = Profile::load(lab.path()).unwrap_err();
+    assert_eq!(&error.source_text()[error.span().unwrap()], "contxt");
+    let said = lab.said().remove(0);
+    assert!(
+        said.starts_with("profile.toml:32:1: unknown field `contxt`"),
+        "{said}"
+    );
+    assert!(said.ends_with("(did you mean context?)"), "{said}");
+}
+
+#[test]
+fn another_schema_is_told_before_its_keys() {
+    assert_eq!(
+        said("schema = 1", "schema = 7\nnovelty = true"),
+        ["profile.toml:2:10: unknown profile schema 7 (this bootproof reads schema 1)"]
+    );
+}
+
+#[test]
+fn two_releases_that_are_the_same_are_none() {
+    assert_eq!(
+        said("tag = \"2\"", "tag = \"1\""),
+        [
+            "profile.toml:15:7: both releases have the tag \"1\" (an upgrade needs two releases that differ)"
+        ]
+    );
+    let said = said("VERSION_ID = \"2\"", "VERSION_ID = \"1\"").remove(0);
+    assert!(
+        said.contains(":17:14: both releases have the same os_release"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_missing_containerfile_is_shown_at_its_image() {
+    let lab = Lab::new(GOOD);
+    std::fs::remove_file(lab.path().join("soe/Containerfile")).unwrap();
+    assert_eq!(
+        lab.said(),
+        ["profile.toml:28:9: the image soe has no Containerfile (looked for soe/Containerfile)"]
+    );
+    assert_eq!(
+        said("context = \"pages\"", "context = \"sites\""),
+        ["profile.toml:32:11: the image page has no build context (looked for the folder sites)"]
+    );
+}
+
+#[test]
+fn a_base_nobody_makes_is_not_declared() {
+    assert_eq!(
+        said(
+            "base = \"registry.bootproof.test/upstream/base:2\"",
+            "base = \"registry.bootproof.test/upstream/base:3\""
+        ),
+        [
+            "profile.toml:16:8: the base registry.bootproof.test/upstream/base:3 is not declared (did you mean registry.bootproof.test/upstream/base:1?)"
+        ]
+    );
+    let lab = Lab::new(&GOOD.replacen(
+        "base = \"registry.bootproof.test/upstream/base:2\"",
+        "base = \"registry.example.com/base:3\"",
+        1,
+    ));
+    Profile::load(lab.path()).unwrap();
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
+    let lab = Lab::new(
+        &GOOD
+            .replacen("user = \"bootc-user\"", "user = \"Not One\"", 1)
+            .replacen("{base}", "{basis}", 1)
+            .replacen("4GiB", "four", 1),
+    );
+    let said = lab.said();
+    let lines: Vec<_> = said.iter().map(|s| s.split(':').nth(1).unwrap()).collect();
+    assert_eq!(lines, ["7", "29", "35"], "{said:?}");
+}
+
+#[test]
+fn a_from_that_nobody_makes_is_found_without_podman() {
+    let lab = Lab::new(GOOD);
+    lab.write(
+        "pages/Containerfile",
+        "# page\nFROM registry.bootproof.test/demolab/sow:latest\n",
+    );
+    let profile = Profile::load(lab.path()).unwrap();
+    let problems = profile.check_containerfiles();
+    assert_eq!(problems.len(), 1);
+    assert_eq!((problems[0].line, problems[0].column), (2, 6));
+}
+
+#[test]
+fn a_tag_or_digest_is_no_part_of_the_name() {
+    assert_eq!(untagged("127.0.0.1:5000/a/b"), "127.0.0.1:5000/a/b");
+    assert_eq!(untagged("127.0.0.1:5000/a/b:1"), "127.0.0.1:5000/a/b");
+    assert_eq!(untagged("r/a@sha256:00"), "r/a");
+}

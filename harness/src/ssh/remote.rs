@@ -1,0 +1,142 @@
+//! A command for a machine.
+
+use std::time::Duration;
+
+use crate::exec::{DEFAULT_DEADLINE, quote};
+
+/// What is kept of each stream unless asked for more, in bytes.
+const KEPT: usize = 4 << 20;
+
+/// A command that has not run yet.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    line: String,
+    simple: bool,
+    shown: Option<String>,
+    root: bool,
+    stdin: Vec<u8>,
+    deadline: Duration,
+    limit: usize,
+    quiet: bool,
+}
+
+impl Remote {
+    fn new(line: String, simple: bool) -> Self {
+        Self {
+            line,
+            simple,
+            shown: None,
+            root: false,
+            stdin: Vec::new(),
+            deadline: DEFAULT_DEADLINE,
+            limit: KEPT,
+            quiet: false,
+        }
+    }
+
+    /// A program and its arguments; nothing in them means anything to a shell.
+    pub fn argv<I, S>(argv: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<str>,
+    {
+        let words: Vec<String> = argv.into_iter().map(|word| quote(word.as_ref())).collect();
+        Self::new(words.join(" "), true)
+    }
+
+    /// A line for the login shell, as a person would type it.
+    pub fn shell(line: impl Into<String>) -> Self {
+        Self::new(line.into(), false)
+    }
+
+    /// As root: through `sudo -n` when the login is another user's.
+    #[must_use]
+    pub fn as_root(mut self) -> Self {
+        self.root = true;
+        self
+    }
+
+    /// What it reads from standard input (nothing, unless given).
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// How long it may run, connecting included.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How much of each stream is kept, in bytes: the head and the tail of longer output.
+    #[must_use]
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// How it is shown, when the command itself says nothing to a person.
+    #[must_use]
+    pub fn shown_as(mut self, shown: impl Into<String>) -> Self {
+        self.shown = Some(shown.into());
+        self
+    }
+
+    /// Leaves it out of the record: for what the harness asks over and over.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    pub(super) fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.line)
+    }
+
+    pub(super) fn recorded(&self) -> bool {
+        !self.quiet
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.deadline
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn into_stdin(self) -> Vec<u8> {
+        self.stdin
+    }
+
+    /// What goes over the wire for a login.
+    pub(super) fn wire(&self, user: &str) -> String {
+        match (self.root && user != "root", self.simple) {
+            (false, _) => self.line.clone(),
+            (true, true) => format!("sudo -n -- {}", self.line),
+            (true, false) => format!("sudo -n -- sh -c {}", quote(&self.line)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_mean_nothing_to_the_shell() {
+        let remote = Remote::argv(["echo", "a b", "$HOME", "it's", ""]);
+        assert_eq!(remote.wire("root"), r"echo 'a b' '$HOME' 'it'\''s' ''");
+    }
+
+    #[test]
+    fn root_goes_through_sudo_only_for_others() {
+        let simple = Remote::argv(["bootc", "status"]).as_root();
+        assert_eq!(simple.wire("root"), "bootc status");
+        assert_eq!(simple.wire("bootc-user"), "sudo -n -- bootc status");
+        let line = Remote::shell("a | b").as_root();
+        assert_eq!(line.wire("bootc-user"), "sudo -n -- sh -c 'a | b'");
+    }
+}
