@@ -149,6 +149,9 @@ layout() {
 	mkdir -p "$root"/var/{cache/apt/archives/partial,lib/apt/lists/partial}
 	chmod 0700 "$root/var/roothome"
 	ln -s ../../usr/lib/sysimage/dpkg "$root/var/lib/dpkg"
+	# For the packages of derived images; on the machine tmpfiles.d makes them.
+	ln -s ../run "$root/var/run"
+	ln -s ../run/lock "$root/var/lock"
 
 	find "$root/run" "$root/tmp" "$root/dev" -mindepth 1 -delete
 	rm -f "$root"/etc/{passwd,group,shadow,gshadow,subuid,subgid}-
