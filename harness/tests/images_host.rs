@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bootproof_harness::evidence::{Event, Recorder};
-use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed, RecipeInputs};
+use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::{Access, Podman};
 use bootproof_harness::profile::{Profile, ReleaseName};
@@ -97,11 +97,8 @@ impl Host {
     async fn images(&self, run: &Run) -> Images {
         let profile = Profile::load(&self.path("profile")).unwrap();
         let registry = Registry::start(run, &self.podman()).await.unwrap();
-        let inputs = RecipeInputs {
-            profile_folder: self.path("profile"),
-            guest_source: self.path("guest"),
-        };
-        Images::new(run, Arc::new(profile), Arc::new(registry), inputs)
+        let (profile, registry) = (Arc::new(profile), Arc::new(registry));
+        Images::new(run, profile, registry, &self.path("guest"))
     }
 }
 

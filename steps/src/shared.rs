@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bootproof_harness::disk::Disks;
 use bootproof_harness::http::Http;
-use bootproof_harness::image::{Images, Pushed, RecipeInputs};
+use bootproof_harness::image::{Images, Pushed};
 use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Hypervisor, Machines};
 use bootproof_harness::podman::Podman;
@@ -130,13 +130,12 @@ impl Shared {
             }
         };
         let registry = Arc::new(registry.map_err(at_fault)?);
-        let inputs = RecipeInputs {
-            profile_folder: self.profile.folder.clone(),
-            guest_source: self.options.guest_source.clone(),
-        };
         Ok(Images::new(
             &self.run,
             self.profile.clone(),
+            registry,
+            &self.options.guest_source,
+        ),
             registry,
             inputs,
         ))
