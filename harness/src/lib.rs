@@ -3,12 +3,12 @@
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
-pub mod containerfile;
 pub mod bootc;
+pub mod containerfile;
 pub mod evidence;
 pub mod exec;
-pub mod http;
 pub mod guardian;
+pub mod http;
 pub mod ledger;
 pub mod podman;
 pub mod problem;
