@@ -1,1 +1,6 @@
+//! The command.
+mod exit;
+mod problem;
+mod report;
+mod run;
 fn main() {}

@@ -5,14 +5,20 @@
 
 pub mod bootc;
 pub mod containerfile;
+pub mod disk;
+pub mod container;
+pub mod containerfile;
 pub mod evidence;
 pub mod exec;
 pub mod guardian;
 pub mod http;
+pub mod image;
 pub mod ledger;
+pub mod machine;
 pub mod podman;
 pub mod problem;
 pub mod profile;
+pub mod registry;
 pub mod run;
 pub mod secret;
 pub mod ssh;

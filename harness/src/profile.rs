@@ -124,8 +124,6 @@ pub struct BaseRecipe {
     pub reference: String,
     /// The recipe's folder.
     pub recipe: Utf8PathBuf,
-    /// The recipe's folder, as it is called below the profile's.
-    pub recipe_name: String,
     /// The suite of packages it is made from.
     pub suite: String,
 }

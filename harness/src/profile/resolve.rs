@@ -277,7 +277,6 @@ impl Resolver<'_> {
                 BaseRecipe {
                     reference: text.clone(),
                     recipe,
-                    recipe_name: recipe_name.clone(),
                     suite: base.suite.clone(),
                 },
             );

@@ -1,0 +1,246 @@
+//! Disks that were made are kept, one folder a key, safe against runs side by side.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, flock};
+
+use super::install::install;
+use super::{DiskError, DiskRequest};
+use crate::evidence::{Event, Work};
+use crate::ledger::Resource;
+use crate::podman::Podman;
+use crate::run::Run;
+use crate::secret::redact;
+use crate::wait::{self, Look};
+
+/// How long another run that makes the same disk is waited for.
+const PATIENCE: Duration = Duration::from_secs(2400);
+
+/// A disk of the cache. While it lives, nobody takes it out of the cache.
+#[derive(Debug, Clone)]
+pub struct Disk {
+    path: Utf8PathBuf,
+    key: String,
+    cached: bool,
+    _in_use: Arc<File>,
+}
+
+impl Disk {
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// The key it is cached under.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether it was there already.
+    #[must_use]
+    pub fn cached(&self) -> bool {
+        self.cached
+    }
+}
+
+/// The cache of disks.
+#[derive(Debug, Clone)]
+pub struct Disks {
+    run: Run,
+    podman: Podman,
+}
+
+impl Disks {
+    /// The cache, for a run.
+    #[must_use]
+    pub fn new(run: Run, podman: Podman) -> Self {
+        Self { run, podman }
+    }
+
+    /// The folder of all disks below the cache folder.
+    #[must_use]
+    pub fn folder(cache: &Utf8Path) -> Utf8PathBuf {
+        cache.join("disks")
+    }
+
+    /// The disk for a request: out of the cache, or made now.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn ensure(&self, request: &DiskRequest) -> Result<Disk, DiskError> {
+        let span = self
+            .run
+            .recorder
+            .span(Work::Disk, format!("disk of {}", request.image_reference));
+        let key = request.key();
+        let folder = Self::folder(&self.run.dirs.cache);
+        make_folder(&folder)?;
+        let lock = self.lock(&folder.join(format!("{key}.lock"))).await?;
+        let home = folder.join(&key);
+        let path = home.join("disk.raw");
+        let cached = path.exists();
+        if !cached {
+            self.make(request, &key, &folder, &home).await?;
+        }
+        // From "mine alone" to "in use": another run may use it too, and nobody may remove it.
+        share(&lock, &folder)?;
+        let used = File::open(&path).and_then(|f| {
+            f.set_modified(std::time::SystemTime::now()).ok();
+            f.metadata()
+        });
+        let allocated = used.map_err(io(&path))?.blocks() * 512;
+        self.run.recorder.record(Event::DiskReady {
+            image: request.image_reference.clone(),
+            digest: request.digest.clone(),
+            key: key.clone(),
+            cached,
+            allocated,
+        });
+        span.done();
+        Ok(Disk {
+            path,
+            key,
+            cached,
+            _in_use: Arc::new(lock),
+        })
+    }
+
+    async fn make(
+        &self,
+        request: &DiskRequest,
+        key: &str,
+        folder: &Utf8Path,
+        home: &Utf8Path,
+    ) -> Result<(), DiskError> {
+        enough_space(folder, request.space())?;
+        let scratch = folder.join(format!("{key}.tmp-{}", self.run.id));
+        let path = scratch.clone();
+        let entry = self.run.ledger.own(Resource::Folder { path })?;
+        let made = self.fill(request, &scratch, home).await;
+        if made.is_err() {
+            let _ = std::fs::remove_dir_all(&scratch);
+        }
+        if !scratch.exists() {
+            self.run.ledger.release(entry)?;
+        }
+        made
+    }
+
+    async fn fill(
+        &self,
+        request: &DiskRequest,
+        scratch: &Utf8Path,
+        home: &Utf8Path,
+    ) -> Result<(), DiskError> {
+        make_folder(scratch)?;
+        let disk = install(&self.run, &self.podman, request, scratch).await?;
+        // A base that changes would change every machine over it.
+        set_mode(&disk, 0o444)?;
+        let asked = serde_json::to_string_pretty(request).unwrap_or_default();
+        let note = scratch.join("request.json");
+        std::fs::write(&note, redact(&asked) + "\n").map_err(io(&note))?;
+        std::fs::rename(scratch, home).map_err(io(home))
+    }
+
+    /// Waits until nobody else makes or removes this disk.
+    async fn lock(&self, path: &Utf8Path) -> Result<File, DiskError> {
+        let file = open_lock(path)?;
+        let recorder = &self.run.recorder;
+        let locked = wait::until(
+            "another run to be done with the same disk",
+            PATIENCE,
+            || async {
+                // Shared is enough when it is there already, and lets runs use one disk side by side.
+                let ready = path.with_extension("").join("disk.raw").exists();
+                let how = if ready {
+                    FlockOperation::NonBlockingLockShared
+                } else {
+                    FlockOperation::NonBlockingLockExclusive
+                };
+                match flock(&file, how) {
+                    // Whoever empties the cache may have been faster.
+                    Ok(()) if ready && !path.with_extension("").join("disk.raw").exists() => {
+                        let _ = flock(&file, FlockOperation::Unlock);
+                        Look::Not("it was taken out of the cache".to_owned())
+                    }
+                    Ok(()) => Look::Ready(Ok(())),
+                    Err(rustix::io::Errno::WOULDBLOCK) => {
+                        recorder.doing("waiting for another run that makes the same disk");
+                        Look::Not("its lock is held".to_owned())
+                    }
+                    Err(error) => Look::Ready(Err(io(path)(error.into()))),
+                }
+            },
+        )
+        .await?;
+        locked?;
+        Ok(file)
+    }
+}
+
+fn share(lock: &File, folder: &Utf8Path) -> Result<(), DiskError> {
+    flock(lock, FlockOperation::LockShared).map_err(|error| io(folder)(error.into()))
+}
+
+fn open_lock(path: &Utf8Path) -> Result<File, DiskError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(io(path))
+}
+
+fn enough_space(folder: &Utf8Path, needed: u64) -> Result<(), DiskError> {
+    let stat = rustix::fs::statvfs(folder.as_std_path()).map_err(|e| io(folder)(e.into()))?;
+    let free = stat.f_bavail * stat.f_frsize;
+    if free >= needed {
+        return Ok(());
+    }
+    Err(DiskError::NoSpace {
+        folder: folder.to_owned(),
+        free_mib: free >> 20,
+        needed_mib: needed >> 20,
+    })
+}
+
+/// A folder that qemu's user can go through, whatever the caller's umask.
+fn make_folder(path: &Utf8Path) -> Result<(), DiskError> {
+    std::fs::create_dir_all(path).map_err(io(path))?;
+    set_mode(path, 0o755)
+}
+
+fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), DiskError> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(io(path))
+}
+
+fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> DiskError + '_ {
+    move |source| DiskError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_file_system_is_noticed_before_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(dir.path()).unwrap();
+        enough_space(folder, 1).unwrap();
+        let error = enough_space(folder, u64::MAX).unwrap_err();
+        assert!(error.is_infrastructure());
+        assert!(
+            error.to_string().contains("bootproof clean --cache"),
+            "{error}"
+        );
+    }
+}

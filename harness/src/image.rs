@@ -1,0 +1,217 @@
+//! Images: made from a profile's Containerfiles by podman, pushed once, known by digest from then on.
+//!
+//! An image is never used by a local tag: what others build from, and what machines pull, is what the
+//! registry has.
+
+mod bases;
+mod build;
+mod cache;
+mod edit;
+mod error;
+mod plan;
+mod push;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use error::ImageError;
+pub use plan::Plan;
+
+use crate::podman::Podman;
+use crate::problem::nearest;
+use crate::profile::{ImageSpec, Profile, ReleaseName};
+use crate::registry::Registry;
+use crate::run::Run;
+
+/// What the recipes of a profile's bases are made from.
+#[derive(Debug, Clone)]
+pub struct RecipeInputs {
+    /// The profile's folder.
+    pub profile_folder: Utf8PathBuf,
+    /// The guest client's source.
+    pub guest_source: Utf8PathBuf,
+}
+
+/// What is different about one build.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// Builds every step anew.
+    pub no_cache: bool,
+    /// Further build arguments; they win over the profile's.
+    pub build_args: BTreeMap<String, String>,
+    /// Another build context than the profile's, as [`Images::edit_from`] makes it.
+    pub context: Option<Utf8PathBuf>,
+}
+
+/// An image that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Its name in the profile.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The release it was built for.
+    pub release: ReleaseName,
+    /// The local image id, `sha256:…`.
+    pub id: String,
+    /// Its size in bytes, uncompressed.
+    pub size: u64,
+    /// Whether nothing had to be built.
+    pub cached: bool,
+    /// How long the build took.
+    pub took: Duration,
+}
+
+/// An image that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// Its name in the profile.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The name it is known by everywhere, without tag.
+    pub reference: String,
+    /// The manifest's digest, taken from the push.
+    pub digest: String,
+    /// The tags that mean it.
+    pub tags: Vec<String>,
+}
+
+impl Pushed {
+    /// The one name with the digest.
+    #[must_use]
+    pub fn pinned(&self) -> String {
+        format!("{}@{}", self.reference, self.digest)
+    }
+
+    /// The one name with a tag.
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> String {
+        format!("{}:{tag}", self.reference)
+    }
+}
+
+/// The images of a run. Clones share what is known of them.
+#[derive(Debug, Clone)]
+pub struct Images(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    run: Run,
+    profile: Arc<Profile>,
+    registry: Arc<Registry>,
+    inputs: RecipeInputs,
+    /// The bases of the profile that are in the registry by now.
+    bases: Mutex<BTreeMap<String, bases::Once>>,
+    /// What was pushed in this run: references with tags.
+    pushed: Mutex<BTreeSet<String>>,
+}
+
+impl Images {
+    /// The images of a profile, in a registry.
+    #[must_use]
+    pub fn new(
+        run: &Run,
+        profile: Arc<Profile>,
+        registry: Arc<Registry>,
+        inputs: RecipeInputs,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            run: run.clone(),
+            profile,
+            registry,
+            inputs,
+            bases: Mutex::default(),
+            pushed: Mutex::default(),
+        }))
+    }
+
+    /// The registry they are pushed to.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.0.registry
+    }
+
+    /// The profile they belong to.
+    #[must_use]
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.0.profile
+    }
+
+    /// podman, set up to read and push through the registry.
+    #[must_use]
+    pub fn podman(&self) -> &Podman {
+        self.0.registry.podman()
+    }
+
+    /// Whether a reference with its tag was pushed in this run.
+    #[must_use]
+    pub fn was_pushed(&self, reference: &str) -> bool {
+        self.pushed_set().contains(reference)
+    }
+
+    fn run(&self) -> &Run {
+        &self.0.run
+    }
+
+    fn spec(&self, name: &str) -> Result<&ImageSpec, ImageError> {
+        let images = &self.0.profile.images;
+        images.get(name).ok_or_else(|| ImageError::Unknown {
+            name: name.to_owned(),
+            profile: self.0.profile.name.clone(),
+            nearest: nearest(name, images.keys().map(String::as_str)).map(str::to_owned),
+        })
+    }
+
+    fn pushed_set(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.0.pushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an image lies on top of another: its layers begin with all of the other's.
+    ///
+    /// # Errors
+    /// When the registry does not say.
+    pub async fn built_on(&self, child: &Pushed, parent: &Pushed) -> Result<bool, ImageError> {
+        let (child, parent) = tokio::try_join!(self.layers(child), self.layers(parent))?;
+        Ok(begins_with(&child, &parent))
+    }
+
+    /// An image's layers, by the digests of their uncompressed contents, lowest first.
+    ///
+    /// # Errors
+    /// When the registry does not say.
+    pub async fn layers(&self, image: &Pushed) -> Result<Vec<String>, ImageError> {
+        Ok(self.0.registry.diff_ids(&image.pinned()).await?)
+    }
+}
+
+/// An image without layers is the start of every other and says nothing.
+fn begins_with(child: &[String], parent: &[String]) -> bool {
+    !parent.is_empty() && child.starts_with(parent)
+}
+
+fn file_error(path: &Utf8Path) -> impl Fn(std::io::Error) -> ImageError {
+    let path = path.to_owned();
+    move |source| ImageError::File {
+        path: path.clone(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_begins_with_its_parents_layers() {
+        let layers = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let base = layers(&["a", "b"]);
+        assert!(begins_with(&layers(&["a", "b", "c"]), &base));
+        assert!(!begins_with(&layers(&["a", "c"]), &base));
+        assert!(!begins_with(&layers(&["c", "a", "b"]), &base));
+        assert!(!begins_with(&base, &[]));
+    }
+}

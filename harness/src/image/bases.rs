@@ -1,0 +1,354 @@
+//! The base images a profile makes itself, from its recipe and the guest client's source.
+//!
+//! Made once per content: `cache/bases/KEY` holds the OCI directory and the kernel. What goes to the registry has
+//! been through podman, so that its layers are compressed as podman compresses: an image built on it then
+//! has the same digest in every run, whether podman still knows where it got the layers from or not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tokio::sync::OnceCell;
+
+use super::{ImageError, Images, Pushed, cache, file_error};
+use crate::evidence::{Recorder, Work};
+use crate::exec::{Cmd, ExecError};
+use crate::ledger::Resource;
+use crate::profile::{BaseRecipe, Digester};
+
+/// Filled once the base is in the registry, with its digest.
+pub(super) type Once = Arc<OnceCell<String>>;
+
+/// How long one step of a recipe may take: packages are fetched, the client is compiled.
+const RECIPE_STEP: Duration = Duration::from_secs(3600);
+
+/// The mirror's variable, which recipes know as well.
+const MIRROR: &str = "BOOTPROOF_DEBIAN_MIRROR";
+
+/// Where hosts keep the certificates they trust.
+const CA_BUNDLES: [&str; 2] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
+
+impl Images {
+    /// Sees to it that a base is in the registry: one the profile makes is made, or taken from the cache, and
+    /// pushed. Any other is left to podman. The digest, for one that was pushed.
+    ///
+    /// # Errors
+    /// When it cannot be made or pushed.
+    pub async fn ensure_base(
+        &self,
+        reference: &str,
+        recorder: &Recorder,
+    ) -> Result<Option<String>, ImageError> {
+        let Some(recipe) = self.0.profile.bases.get(reference) else {
+            return Ok(None);
+        };
+        let once = self
+            .0
+            .bases
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .entry(reference.to_owned())
+            .or_default()
+            .clone();
+        let digest = once
+            .get_or_try_init(|| async {
+                let maker = Maker {
+                    images: self,
+                    recipe,
+                    recorder,
+                };
+                let folder = maker.make().await?;
+                maker.push(&folder).await
+            })
+            .await?;
+        Ok(Some(digest.clone()))
+    }
+}
+
+struct Maker<'a> {
+    images: &'a Images,
+    recipe: &'a BaseRecipe,
+    recorder: &'a Recorder,
+}
+
+/// What each part is made from.
+struct Keys {
+    builder: String,
+    client: String,
+    base: String,
+}
+
+impl Maker<'_> {
+    fn cache(&self) -> &Utf8Path {
+        &self.images.run().dirs.cache
+    }
+
+    fn keys(&self) -> Result<Keys, ImageError> {
+        let recipe = &self.recipe.recipe;
+        let guest = &self.images.0.inputs.guest_source;
+        let mirror = std::env::var(MIRROR).unwrap_or_default();
+        let started = Digester::default()
+            .text("arch", std::env::consts::ARCH)
+            .text("mirror", &mirror);
+        let builder = started
+            .tree("builder.sh", &recipe.join("builder.sh"))?
+            .hex();
+        let client = Digester::default()
+            .text("builder", &builder)
+            .tree("client.sh", &recipe.join("client.sh"))?
+            .tree("guest", guest)?
+            .hex();
+        let base = Digester::default()
+            .text("client", &client)
+            .text("suite", &self.recipe.suite)
+            .tree("recipe", recipe)?
+            .hex();
+        let short = |key: String| key[..16].to_owned();
+        Ok(Keys {
+            builder: short(builder),
+            client: short(client),
+            base: short(base),
+        })
+    }
+
+    /// The base's folder in the cache, made when it is not there.
+    async fn make(&self) -> Result<Utf8PathBuf, ImageError> {
+        let keys = self.keys()?;
+        let finished = self.cache().join("bases").join(&keys.base);
+        let _lock = self.lock(&format!("base-{}", keys.base)).await?;
+        cache::sweep_partial(&finished)?;
+        if finished.join("oci/index.json").exists() {
+            return Ok(finished);
+        }
+        let what = format!("make {}", self.recipe.reference);
+        let span = self.recorder.span(Work::ImageBuild, what);
+        let builder = self.builder(&keys.builder).await?;
+        let client = self.client(&keys.client, &builder).await?;
+        let folder = cache::partial(&finished, self.images.run().id.as_str());
+        let ledger = &self.images.run().ledger;
+        let entry = ledger.own(Resource::Folder {
+            path: folder.clone(),
+        })?;
+        self.base(&folder, &builder, &client).await?;
+        std::fs::rename(&folder, &finished).map_err(file_error(&finished))?;
+        ledger.release(entry)?;
+        span.done();
+        Ok(finished)
+    }
+
+    async fn lock(&self, name: &str) -> Result<std::fs::File, ImageError> {
+        let deadline = self.images.run().host_deadline(RECIPE_STEP);
+        cache::lock(self.cache(), name, deadline).await
+    }
+
+    /// The image in which clients and bases are made.
+    async fn builder(&self, key: &str) -> Result<String, ImageError> {
+        let _lock = self.lock(&format!("builder-{key}")).await?;
+        let image = format!("localhost/bootproof/builder:{key}");
+        let podman = self.images.podman();
+        let exists = podman.podman().args(["image", "exists", &image]);
+        if exists.output().await?.code == 0 {
+            return Ok(image);
+        }
+        let folder = self.cache().join("tmp");
+        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        let scratch = tempfile::tempdir_in(&folder).map_err(file_error(&folder))?;
+        let entry = self.images.run().ledger.own(Resource::Folder {
+            path: Utf8PathBuf::from(scratch.path().to_string_lossy().into_owned()),
+        })?;
+        let tar = format!("{}/builder.tar", scratch.path().display());
+        let script = self.recipe.recipe.join("builder.sh");
+        let cmd = Cmd::new("bash").arg(script.as_str()).arg(&tar);
+        self.step("the builder", cmd).await?;
+        let import = podman.podman().args(["import", "--quiet", &tar, &image]);
+        self.step("the builder's image", import).await?;
+        drop(scratch);
+        self.images.run().ledger.release(entry)?;
+        Ok(image)
+    }
+
+    /// The folder with the guest client.
+    async fn client(&self, key: &str, builder: &str) -> Result<Utf8PathBuf, ImageError> {
+        // cargo's folders are shared by all builds of the client, so one lock is for all.
+        let _lock = self.lock("client").await?;
+        let finished = self.cache().join("clients").join(key);
+        cache::sweep_partial(&finished)?;
+        if finished.join("bootc").exists() {
+            return Ok(finished);
+        }
+        let out = cache::partial(&finished, self.images.run().id.as_str());
+        let guest = &self.images.0.inputs.guest_source;
+        let mut mounts = vec![
+            format!("{}:/recipe:ro", self.recipe.recipe),
+            format!("{guest}:/src:ro"),
+            format!("{out}:/client"),
+        ];
+        for name in ["cargo", "target"] {
+            let folder = self.cache().join("client-build").join(name);
+            std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+            mounts.push(format!("{folder}:/{name}"));
+        }
+        std::fs::create_dir_all(&out).map_err(file_error(&out))?;
+        if let Some(bundle) = ca_bundle() {
+            mounts.push(format!("{bundle}:{}:ro", CA_BUNDLES[0]));
+        }
+        let script = ["/recipe/client.sh", "/src", "/client/bootc"];
+        self.in_builder("the client", builder, &mounts, &script)
+            .await?;
+        std::fs::rename(&out, &finished).map_err(file_error(&finished))?;
+        Ok(finished)
+    }
+
+    /// Fills a folder: `oci`, as podman writes it, and `vmlinuz`.
+    async fn base(
+        &self,
+        folder: &Utf8Path,
+        builder: &str,
+        client: &Utf8Path,
+    ) -> Result<(), ImageError> {
+        for name in ["raw", "work"] {
+            let path = folder.join(name);
+            std::fs::create_dir_all(&path).map_err(file_error(&path))?;
+        }
+        let mounts = [
+            format!("{}:/recipe:ro", self.recipe.recipe),
+            format!("{client}:/client:ro"),
+            format!("{folder}/raw:/out"),
+            format!("{folder}/work:/work"),
+        ];
+        let script = ["/recipe/base.sh", self.recipe.suite.as_str(), "/out/oci"];
+        let what = format!("the base of {}", self.recipe.suite);
+        self.in_builder(&what, builder, &mounts, &script).await?;
+        let podman = self.images.podman();
+        let pull = podman
+            .podman()
+            .args(["pull", "--quiet", &format!("oci:{folder}/raw/oci")]);
+        let id = self.step("taking the base in", pull).await?;
+        let push = podman.podman().args([
+            "push",
+            "--quiet",
+            "--format=oci",
+            &id,
+            &format!("oci:{folder}/oci"),
+        ]);
+        self.step("storing the base", push).await?;
+        let copy = "cp /usr/lib/modules/*/vmlinuz /out/vmlinuz";
+        let kernel = podman
+            .podman()
+            .args(["run", "--rm", "--network=none", "--entrypoint=sh"])
+            .arg(format!("--volume={folder}:/out"))
+            .args([&id, "-c", copy]);
+        self.step("taking the kernel out", kernel).await?;
+        for name in ["raw", "work"] {
+            let path = folder.join(name);
+            std::fs::remove_dir_all(&path).map_err(file_error(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Runs a script in a container of the builder's, which is in the ledger before it is there.
+    async fn in_builder(
+        &self,
+        what: &str,
+        builder: &str,
+        mounts: &[String],
+        script: &[&str],
+    ) -> Result<(), ImageError> {
+        let run = self.images.run();
+        let part = script[0].rsplit('/').next().unwrap_or("script");
+        let part = part.trim_end_matches(".sh");
+        let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
+        let ledger = &run.ledger;
+        let entry = ledger.own(Resource::Container { name: name.clone() })?;
+        let mut cmd = self.images.podman().podman().args([
+            "run",
+            "--rm",
+            "--privileged",
+            "--network=host",
+            "--security-opt=label=disable",
+            "--env=BOOTPROOF_WORK=/work",
+        ]);
+        if std::env::var_os(MIRROR).is_some() {
+            cmd = cmd.arg(format!("--env={MIRROR}"));
+        }
+        cmd = cmd.arg(format!("--name={name}"));
+        for mount in mounts {
+            cmd = cmd.arg(format!("--volume={mount}"));
+        }
+        let cmd = cmd.arg(builder).arg("bash").args(script.iter().copied());
+        let result = self.step(what, cmd).await;
+        if result.is_err() {
+            // podman was killed at the deadline; its container was not.
+            let remove = ["rm", "--force", "--time=0", "--ignore", &name];
+            self.images.podman().podman().args(remove).run().await?;
+        }
+        ledger.release(entry)?;
+        result.map(|_| ())
+    }
+
+    /// Runs one step and gives what it printed; its lines are shown as they come.
+    async fn step(&self, what: &str, cmd: Cmd) -> Result<String, ImageError> {
+        let recorder = self.recorder.clone();
+        recorder.doing(what);
+        let shown = recorder.clone();
+        let output = cmd
+            .deadline(self.images.run().host_deadline(RECIPE_STEP))
+            .on_line(move |line| shown.doing(line))
+            .run()
+            .await
+            .map_err(|source| self.failed(what, source))?;
+        recorder.command("host", &output);
+        Ok(output.text())
+    }
+
+    fn failed(&self, what: &str, source: ExecError) -> ImageError {
+        ImageError::Base {
+            reference: self.recipe.reference.clone(),
+            what: what.to_owned(),
+            source,
+        }
+    }
+
+    async fn push(&self, folder: &Utf8Path) -> Result<String, ImageError> {
+        let reference = &self.recipe.reference;
+        let span = self.recorder.span(Work::Push, format!("push {reference}"));
+        let registry = &self.images.0.registry;
+        let target = registry.real(reference);
+        let mut cmd = self
+            .images
+            .podman()
+            .skopeo()
+            .args(["copy", "--quiet", "--preserve-digests"]);
+        if let Some(certs) = &registry.access().cert_dir {
+            cmd = cmd.arg(format!("--dest-cert-dir={certs}"));
+        }
+        let arguments = vec![format!("oci:{folder}/oci"), format!("docker://{target}")];
+        let digest = self
+            .images
+            .push_by(cmd, arguments, &target, self.recorder)
+            .await?;
+        let name = crate::profile::untagged(reference);
+        let path = name.rsplit('/').collect::<Vec<_>>();
+        let pushed = Pushed {
+            name: path[0].to_owned(),
+            namespace: path.get(1).copied().unwrap_or_default().to_owned(),
+            reference: name.to_owned(),
+            digest: digest.clone(),
+            tags: vec![reference[name.len()..].trim_start_matches(':').to_owned()],
+        };
+        self.images.record_push(&pushed, self.recorder);
+        span.done();
+        Ok(digest)
+    }
+}
+
+/// The bundle of certificates this host trusts; a proxy may have an authority of its own in it.
+fn ca_bundle() -> Option<String> {
+    std::env::var("SSL_CERT_FILE")
+        .into_iter()
+        .chain(CA_BUNDLES.map(str::to_owned))
+        .find(|path| Utf8Path::new(path).is_file())
+}

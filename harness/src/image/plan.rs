@@ -1,0 +1,188 @@
+//! Which image is built from which, and building several side by side.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::{BuildOptions, ImageError, Images, Pushed};
+use crate::containerfile;
+use crate::evidence::Recorder;
+use crate::profile::{Profile, ReleaseName};
+
+/// What is built before what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Each image with the images of the plan it is built from.
+    pub needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Plan {
+    /// The images whose needs are all done.
+    fn ready(&self, done: &BTreeSet<String>, begun: &BTreeSet<String>) -> Vec<String> {
+        self.needs
+            .iter()
+            .filter(|(name, needs)| !begun.contains(*name) && needs.is_subset(done))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// Errs with images that are built from each other.
+    fn check(&self) -> Result<(), ImageError> {
+        let mut done = BTreeSet::new();
+        loop {
+            let ready = self.ready(&done, &done);
+            if ready.is_empty() {
+                break;
+            }
+            done.extend(ready);
+        }
+        let stuck: Vec<String> = self
+            .needs
+            .keys()
+            .filter(|name| !done.contains(*name))
+            .cloned()
+            .collect();
+        if stuck.is_empty() {
+            Ok(())
+        } else {
+            Err(ImageError::Circle(stuck))
+        }
+    }
+}
+
+/// The images of the profile an image is built from.
+fn parents(
+    profile: &Profile,
+    name: &str,
+    release: ReleaseName,
+) -> Result<BTreeSet<String>, ImageError> {
+    let spec = &profile.images[name];
+    let file = &spec.containerfile;
+    let text = std::fs::read_to_string(file).map_err(super::file_error(file))?;
+    let parsed = containerfile::parse(file, &text).map_err(ImageError::Containerfile)?;
+    let needs = parsed.needs(&profile.build_args(spec, release));
+    Ok(needs
+        .iter()
+        .filter_map(|reference| profile.image_of(reference))
+        .map(|image| image.name.clone())
+        .collect())
+}
+
+impl Images {
+    /// The images asked for and all they are built from, but for what was pushed in this run and not asked for.
+    ///
+    /// # Errors
+    /// When an image is unknown, a Containerfile is wrong, or images are built from each other.
+    pub fn plan(&self, names: &[&str], release: ReleaseName) -> Result<Plan, ImageError> {
+        let profile = &self.0.profile;
+        let mut needs = BTreeMap::new();
+        let mut open = Vec::new();
+        for name in names {
+            open.push(self.spec(name)?.name.clone());
+        }
+        while let Some(name) = open.pop() {
+            if needs.contains_key(&name) {
+                continue;
+            }
+            let mut parents = parents(profile, &name, release)?;
+            parents.retain(|parent| {
+                let reference = profile.images[parent].reference();
+                let tag = &profile.release(release).tag;
+                names.contains(&parent.as_str()) || !self.was_pushed(&format!("{reference}:{tag}"))
+            });
+            open.extend(parents.iter().cloned());
+            needs.insert(name, parents);
+        }
+        let plan = Plan { needs };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Builds and pushes images and what they are built from, those that do not depend on each other side by side.
+    /// Each gets the release's tag and `latest`.
+    ///
+    /// # Errors
+    /// Those of the first build or push that fails; builds still going on are ended.
+    pub async fn build_all(
+        &self,
+        names: &[&str],
+        release: ReleaseName,
+        options: &BuildOptions,
+        recorder: &Recorder,
+    ) -> Result<BTreeMap<String, Pushed>, ImageError> {
+        let plan = self.plan(names, release)?;
+        let tags = Arc::new(vec![
+            self.0.profile.release(release).tag.clone(),
+            "latest".to_owned(),
+        ]);
+        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+        let turns = Arc::new(Semaphore::new(at_once));
+        let mut builds: JoinSet<Result<Pushed, ImageError>> = JoinSet::new();
+        let (mut begun, mut done) = (BTreeSet::new(), BTreeSet::new());
+        let mut pushed = BTreeMap::new();
+        loop {
+            for name in plan.ready(&done, &begun) {
+                begun.insert(name.clone());
+                let (images, options, recorder) = (self.clone(), options.clone(), recorder.clone());
+                let (tags, turns) = (tags.clone(), turns.clone());
+                builds.spawn(async move {
+                    // Never closed, so that a turn always comes.
+                    let _turn = turns.acquire().await.ok();
+                    let built = images.build(&name, release, &options, &recorder).await?;
+                    images.push(&built, &tags, &recorder).await
+                });
+            }
+            let Some(ended) = builds.join_next().await else {
+                return Ok(pushed);
+            };
+            let image = ended??;
+            done.insert(image.name.clone());
+            pushed.insert(image.name.clone(), image);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(edges: &[(&str, &[&str])]) -> Plan {
+        let set = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        Plan {
+            needs: edges
+                .iter()
+                .map(|(name, needs)| ((*name).to_owned(), set(needs)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_needs_nothing_more_is_ready_together() {
+        let plan = plan(&[
+            ("soe", &[]),
+            ("stock", &[]),
+            ("database", &["soe"]),
+            ("httpd", &["soe"]),
+        ]);
+        plan.check().unwrap();
+        let none = BTreeSet::new();
+        assert_eq!(plan.ready(&none, &none), ["soe", "stock"]);
+        let begun = BTreeSet::from(["soe".to_owned(), "stock".to_owned()]);
+        let done = BTreeSet::from(["soe".to_owned()]);
+        assert_eq!(plan.ready(&done, &begun), ["database", "httpd"]);
+    }
+
+    #[test]
+    fn a_circle_is_named() {
+        let error = plan(&[("a", &["b"]), ("b", &["a"]), ("c", &[])])
+            .check()
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "images are built from each other: a from b"
+        );
+        assert!(!error.is_infrastructure());
+    }
+}

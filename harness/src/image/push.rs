@@ -1,0 +1,102 @@
+//! Pushing an image: once, to the real address, with the digest taken from the push itself.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use super::{Built, ImageError, Images, Pushed, file_error};
+use crate::evidence::{Event, Recorder, Work};
+use crate::exec::Cmd;
+use crate::profile;
+use crate::registry::understand;
+
+/// How long a push may take.
+const PUSH: Duration = Duration::from_secs(900);
+
+impl Images {
+    /// Pushes an image under its first tag; each further tag is given to the digest that was pushed.
+    ///
+    /// # Errors
+    /// When no tag is given, the push fails, or the registry then has something else.
+    pub async fn push(
+        &self,
+        built: &Built,
+        tags: &[String],
+        recorder: &Recorder,
+    ) -> Result<Pushed, ImageError> {
+        let (namespace, name) = (built.namespace.as_str(), built.name.as_str());
+        let [first, further @ ..] = tags else {
+            return Err(ImageError::NoTag(name.to_owned()));
+        };
+        let span = recorder.span(Work::Push, format!("push {name}:{first}"));
+        let registry = &self.0.registry;
+        let target = registry.push_target(namespace, name, first);
+        let mut cmd = self.podman().podman().args(["push", "--format=oci"]);
+        if let Some(certs) = &registry.access().cert_dir {
+            cmd = cmd.arg(format!("--cert-dir={certs}"));
+        }
+        if let Some(authfile) = &registry.access().authfile {
+            cmd = cmd.arg(format!("--authfile={authfile}"));
+        }
+        let source = built.id.clone();
+        let digest = self
+            .push_by(cmd, vec![source, target.clone()], &target, recorder)
+            .await?;
+        for tag in further {
+            registry.tag(namespace, name, &digest, tag).await?;
+        }
+        let pushed = Pushed {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            reference: profile::reference(namespace, name),
+            digest,
+            tags: tags.to_vec(),
+        };
+        self.record_push(&pushed, recorder);
+        span.done();
+        Ok(pushed)
+    }
+
+    /// Runs a command that pushes, and has the registry confirm the digest it wrote.
+    pub(super) async fn push_by(
+        &self,
+        cmd: Cmd,
+        arguments: Vec<String>,
+        target: &str,
+        recorder: &Recorder,
+    ) -> Result<String, ImageError> {
+        let file = tempfile::NamedTempFile::new().map_err(file_error("digestfile".into()))?;
+        let path = Utf8PathBuf::from(file.path().to_string_lossy().into_owned());
+        let output = cmd
+            .arg(format!("--digestfile={path}"))
+            .args(arguments)
+            .deadline(self.run().host_deadline(PUSH))
+            .run()
+            .await
+            .map_err(|error| understand(error, target))?;
+        recorder.command("host", &output);
+        let pushed = std::fs::read_to_string(&path).map_err(file_error(&path))?;
+        let pushed = pushed.trim().to_owned();
+        let answered = self.0.registry.digest_of(target).await?;
+        if pushed == answered {
+            Ok(pushed)
+        } else {
+            Err(ImageError::Digest {
+                reference: target.to_owned(),
+                pushed,
+                answered,
+            })
+        }
+    }
+
+    pub(super) fn record_push(&self, pushed: &Pushed, recorder: &Recorder) {
+        self.pushed_set()
+            .extend(pushed.tags.iter().map(|tag| pushed.tagged(tag)));
+        recorder.record(Event::ImagePushed {
+            image: pushed.name.clone(),
+            reference: pushed.reference.clone(),
+            tags: pushed.tags.clone(),
+            digest: pushed.digest.clone(),
+        });
+    }
+}

@@ -1,0 +1,336 @@
+//! Machines: libvirt domains a run owns, from what is asked of them to what they did.
+//!
+//! [`MachineSpec`] is asked, [`DomainSpec`] is resolved on this host, a [`Machine`] is running, and
+//! [`Halted`] is a machine that was shut down in order, whose disk others may begin from.
+
+mod boot;
+mod credentials;
+mod error;
+mod facts;
+mod kept;
+mod libvirt;
+mod promise;
+mod reboot;
+mod spec;
+mod start;
+mod watch;
+mod xml;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use boot::Expected;
+pub use credentials::{Credentials, RegistryTrust};
+pub use error::MachineError;
+pub use kept::KeptMachine;
+pub use libvirt::{DomainState, Hypervisor, LibvirtError};
+pub use promise::{Broken, Promise};
+pub use spec::{DomainSpec, Exceptions, MachineSpec, SSH_PORT, domain_name, slug};
+pub use start::Machines;
+
+use crate::bootc::{Host, Queued, Verb};
+use crate::evidence::{Boot, Event, Recorder};
+use crate::exec::Output;
+use crate::guardian::ConsoleReader;
+use crate::ledger::{EntryId, PortLease};
+use crate::run::Run;
+use crate::ssh::{Remote, Ssh, SshError};
+use spec::Files;
+
+/// How long a client that only reads may take, as measured under KVM.
+const STATUS: Duration = Duration::from_secs(30);
+
+/// How long a fetch may take, as measured under KVM.
+const FETCH: Duration = Duration::from_secs(300);
+
+/// How many lines of its console an error shows.
+const CONSOLE: usize = 20;
+
+/// A machine that was started. It is removed by [`Machine::release`] or, when that is missed, by the
+/// sweep at the end of the run.
+pub struct Machine {
+    run: Run,
+    hypervisor: Hypervisor,
+    spec: MachineSpec,
+    domain: String,
+    files: Files,
+    ports: BTreeMap<u16, u16>,
+    _leases: Vec<PortLease>,
+    ledger_folder: EntryId,
+    ledger_domain: EntryId,
+    console: ConsoleReader,
+    ssh: Ssh,
+    started: Instant,
+    client: Option<String>,
+    marker: String,
+    boots: Vec<Boot>,
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Machine({})", self.domain)
+    }
+}
+
+/// A machine that was shut down in order.
+#[derive(Debug)]
+pub struct Halted {
+    run: Run,
+    name: String,
+    files: Files,
+    ledger_folder: EntryId,
+    boots: Vec<Boot>,
+}
+
+impl Machine {
+    /// Its name in the feature.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// libvirt's name for it.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The way in, as root.
+    #[must_use]
+    pub fn ssh(&self) -> &Ssh {
+        &self.ssh
+    }
+
+    /// Its boots so far, oldest first.
+    #[must_use]
+    pub fn boots(&self) -> &[Boot] {
+        &self.boots
+    }
+
+    /// What `bootc --version` printed, once it was reachable.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// What it need not keep; may be added to while it runs.
+    pub fn exceptions(&mut self) -> &mut Exceptions {
+        &mut self.spec.exceptions
+    }
+
+    /// The forwarded port on 127.0.0.1 of a guest port.
+    #[must_use]
+    pub fn port(&self, guest: u16) -> Option<u16> {
+        self.ports.get(&guest).copied()
+    }
+
+    /// Where a guest port's pages are found from the host, without a path.
+    #[must_use]
+    pub fn url(&self, guest: u16) -> Option<String> {
+        self.port(guest)
+            .map(|port| format!("http://127.0.0.1:{port}"))
+    }
+
+    /// The file its console is written to.
+    #[must_use]
+    pub fn console_path(&self) -> &Utf8Path {
+        self.console.path()
+    }
+
+    /// The last lines of its console.
+    #[must_use]
+    pub fn console_tail(&self, lines: usize) -> Vec<String> {
+        self.console.tail(lines)
+    }
+
+    /// From now on it is recorded under another recorder: another scenario goes on with it.
+    pub fn enter(&mut self, recorder: Recorder) {
+        self.run.recorder = recorder.clone();
+        self.ssh = self.ssh.recorded_by(recorder);
+    }
+
+    /// Runs a command; a non-zero exit code is an error. The wait ends when the machine does.
+    ///
+    /// # Errors
+    /// When it cannot be run, does not end in time, ends with another code than 0, or the machine stops.
+    pub async fn run(&self, remote: Remote) -> Result<Output, MachineError> {
+        let done = self.watched(self.ssh.run(remote)).await?;
+        self.judged(done).await
+    }
+
+    /// Runs a command, whatever its exit code. The wait ends when the machine does.
+    ///
+    /// # Errors
+    /// When it cannot be run, does not end in time, or the machine stops.
+    pub async fn output(&self, remote: Remote) -> Result<Output, MachineError> {
+        let done = self.watched(self.ssh.output(remote)).await?;
+        self.judged(done).await
+    }
+
+    /// Runs a verb of bootc's as root and reads what it printed. One that reboots by itself is
+    /// [`Machine::apply`]'s.
+    ///
+    /// # Errors
+    /// As [`Machine::run`].
+    pub async fn bootc(&self, verb: &Verb) -> Result<(Queued, Output), MachineError> {
+        let patience = match verb {
+            Verb::Status | Verb::Version | Verb::UsrOverlay => STATUS,
+            Verb::Rollback { .. } => STATUS * 2,
+            Verb::Switch(_) | Verb::Upgrade(_) => FETCH,
+        };
+        let remote = Remote::argv(verb.argv())
+            .as_root()
+            .deadline(self.run.guest_deadline(patience));
+        let output = self.run(remote).await?;
+        let both = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
+        Ok((Queued::parse(&String::from_utf8_lossy(&both)), output))
+    }
+
+    /// What `bootc status` says now.
+    ///
+    /// # Errors
+    /// As [`Machine::run`], and when it is no status.
+    pub async fn status(&self) -> Result<Host, MachineError> {
+        let (_, output) = self.bootc(&Verb::Status).await?;
+        Host::parse(&output.text()).map_err(|source| MachineError::Status {
+            machine: self.spec.name.clone(),
+            source,
+        })
+    }
+
+    /// Removes it, and all it has on the host. A machine that is kept stays, with what a person needs to log in.
+    ///
+    /// # Errors
+    /// When something of it is still there; it is then still in the ledger.
+    pub async fn release(self, keep: bool) -> Result<Option<KeptMachine>, MachineError> {
+        let machine = self.spec.name.clone();
+        let recorder = self.run.recorder.clone();
+        let released = if keep {
+            self.ssh.forget();
+            Some(kept::keep(&self)?)
+        } else {
+            self.destroy().await?;
+            None
+        };
+        recorder.record(Event::MachineReleased {
+            machine,
+            kept: released.is_some(),
+        });
+        Ok(released)
+    }
+
+    /// Shuts it down in order: a staged deployment is finished and a queued rollback used up.
+    ///
+    /// # Errors
+    /// When it is not off in time.
+    pub async fn shutdown(self) -> Result<Halted, MachineError> {
+        self.power_off().await?;
+        self.forget_domain().await?;
+        self.run.recorder.record(Event::MachineReleased {
+            machine: self.spec.name.clone(),
+            kept: false,
+        });
+        Ok(Halted {
+            run: self.run,
+            name: self.spec.name,
+            files: self.files,
+            ledger_folder: self.ledger_folder,
+            boots: self.boots,
+        })
+    }
+
+    async fn destroy(self) -> Result<(), MachineError> {
+        self.forget_domain().await?;
+        remove_folder(&self.run, &self.files, self.ledger_folder)
+    }
+
+    async fn forget_domain(&self) -> Result<(), MachineError> {
+        self.ssh.forget();
+        self.keep_console();
+        self.hypervisor.remove(&self.domain).await?;
+        self.run.ledger.release(self.ledger_domain)?;
+        Ok(())
+    }
+
+    /// A command that did not end on a machine that still answers is the product's failure.
+    async fn judged(&self, done: Result<Output, SshError>) -> Result<Output, MachineError> {
+        match done {
+            Ok(output) => Ok(output),
+            Err(source @ SshError::Deadline { .. }) => {
+                if self.answers().await {
+                    let machine = self.spec.name.clone();
+                    return Err(MachineError::Slow { machine, source });
+                }
+                Err(source.into())
+            }
+            Err(source) => {
+                // A connection that broke because the machine did is told as such.
+                self.still_running().await?;
+                Err(source.into())
+            }
+        }
+    }
+
+    /// Its console outlives it, with the run's evidence.
+    fn keep_console(&self) {
+        let path = format!("consoles/{}.log", slug(&self.spec.name));
+        let to = self.run.dirs.out.join(&path);
+        let kept = std::fs::create_dir_all(self.run.dirs.out.join("consoles"))
+            .and_then(|()| std::fs::read(self.files.console()))
+            .map(|bytes| crate::secret::redact(&String::from_utf8_lossy(&bytes)))
+            .and_then(|text| {
+                use std::io::Write as _;
+                let mut file = std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&to)?;
+                file.write_all(text.as_bytes())
+            });
+        if kept.is_ok() {
+            self.run.recorder.record(Event::Attached {
+                name: format!("console of {}", self.spec.name),
+                path,
+            });
+        }
+    }
+}
+
+impl Halted {
+    /// Its name in the feature.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its disk, as it was left. It must not be removed while a machine runs on an overlay of it.
+    #[must_use]
+    pub fn overlay(&self) -> Utf8PathBuf {
+        self.files.overlay()
+    }
+
+    /// The boots it had, oldest first.
+    #[must_use]
+    pub fn boots(&self) -> &[Boot] {
+        &self.boots
+    }
+
+    /// Removes what is left of it.
+    ///
+    /// # Errors
+    /// When something is still there; it is then still in the ledger.
+    pub fn release(self) -> Result<(), MachineError> {
+        remove_folder(&self.run, &self.files, self.ledger_folder)
+    }
+}
+
+fn remove_folder(run: &Run, files: &Files, entry: EntryId) -> Result<(), MachineError> {
+    match std::fs::remove_dir_all(&files.folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(MachineError::Io {
+            path: files.folder.clone(),
+            source,
+        }),
+        _ => Ok(run.ledger.release(entry)?),
+    }
+}

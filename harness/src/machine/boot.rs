@@ -1,0 +1,273 @@
+//! A boot: from a start or a reboot until the machine is reachable, what it then says, what it promises.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::facts::{self, Facts};
+use super::promise::{self, Held, Shown};
+use super::{CONSOLE, Machine, MachineError};
+use crate::bootc::{Host, Verb};
+use crate::evidence::{Boot, Event, Work};
+use crate::ssh::{Remote, SshError};
+use crate::wait::{self, Look};
+
+/// How long the first attempt to log in may take; later ones may take longer.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// How long starting may go on after the machine can be reached, as measured under KVM.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// How long questions about itself may take, as measured under KVM.
+const QUESTION: Duration = Duration::from_secs(30);
+
+/// Which digest a boot is expected to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// The one `bootc status` says boots next: staged, queued for rollback, or the one that runs.
+    Next,
+    /// This one.
+    Digest(String),
+    /// Any: a step will look at it.
+    Any,
+}
+
+/// What showed, while the machine could not be reached, that the guest is alive.
+#[derive(Default)]
+struct Signs(Mutex<Option<String>>);
+
+impl Signs {
+    fn seen(&self, sign: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sign);
+    }
+
+    fn take(&self) -> Option<String> {
+        let mut sign = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sign.take()
+    }
+}
+
+impl Machine {
+    /// Waits for the first boot, records it and holds it to its promises.
+    ///
+    /// # Errors
+    /// When the machine is not reachable in time, stops, panics, or breaks a promise.
+    pub async fn boot(&mut self) -> Result<&Boot, MachineError> {
+        let expected = self.spec.digest.clone();
+        self.booted("its start", self.started, None, expected).await
+    }
+
+    /// Waits until a boot is done, whose boot id is another than `old`.
+    pub(super) async fn booted(
+        &mut self,
+        since: &'static str,
+        began: Instant,
+        old: Option<&str>,
+        expected: Option<String>,
+    ) -> Result<&Boot, MachineError> {
+        let span = self
+            .run
+            .recorder
+            .span(Work::Boot, format!("{}: boot", self.spec.name));
+        self.reach(since, began, old).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        span.done();
+        self.settled().await?;
+        let first = self.boots.is_empty();
+        if first {
+            self.ask_client().await?;
+        }
+        let (boot, shown) = self.ask(seconds).await?;
+        self.run.recorder.record(Event::Booted {
+            machine: self.spec.name.clone(),
+            boot: boot.clone(),
+        });
+        let failed_before = self.boots.last().map(|b| b.failed_units.clone());
+        let held = Held {
+            digest: expected.as_deref(),
+            failed_before: failed_before.as_deref().unwrap_or_default(),
+            may_fail: &self.spec.exceptions.failed_units,
+            exceptions: &self.spec.exceptions.promises,
+        };
+        let broken = promise::broken(&shown, held);
+        let index = boot.index;
+        self.boots.push(boot);
+        if !broken.is_empty() {
+            return Err(MachineError::Promises {
+                machine: self.spec.name.clone(),
+                boot: index,
+                broken,
+            });
+        }
+        if first {
+            self.mark().await?;
+        }
+        Ok(&self.boots[self.boots.len() - 1])
+    }
+
+    /// Waits until somebody can log in, and it is not the old boot they log in to.
+    async fn reach(
+        &self,
+        since: &'static str,
+        began: Instant,
+        old: Option<&str>,
+    ) -> Result<(), MachineError> {
+        let deadline = self.run.guest_deadline(self.spec.reachable);
+        let signs = Signs::default();
+        let tries = std::sync::atomic::AtomicU32::new(0);
+        let what = format!("SSH to {}", self.spec.name);
+        let left = deadline.saturating_sub(began.elapsed());
+        let waited = wait::until(&what, left, || async {
+            // On a busy host a login may need long, and attempts cut short would never succeed.
+            let n = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let patience = ATTEMPT + Duration::from_secs(u64::from(n.min(25)));
+            self.look(patience, old, &signs).await
+        });
+        match self.watched(waited).await? {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.still_running().await?;
+                Err(MachineError::NotReached {
+                    machine: self.spec.name.clone(),
+                    since,
+                    waited: began.elapsed(),
+                    last: error.last.into(),
+                    alive: signs.take().or_else(|| self.prompt()),
+                    console: self.console.tail(CONSOLE).into(),
+                })
+            }
+        }
+    }
+
+    async fn look(&self, patience: Duration, old: Option<&str>, signs: &Signs) -> Look<()> {
+        let remote = Remote::argv(["cat", "/proc/sys/kernel/random/boot_id"])
+            .quiet()
+            .deadline(patience);
+        match self.ssh.output(remote).await {
+            Ok(output) if output.code == 0 && Some(output.text().trim()) != old => Look::Ready(()),
+            Ok(output) if output.code == 0 => {
+                signs.seen("it still answers on its old boot".to_owned());
+                Look::Not("it still answers on its old boot".to_owned())
+            }
+            Ok(output) => Look::Not(output.complaint()),
+            Err(error @ SshError::HostKey { .. }) => {
+                signs.seen("its SSH server answers with another host key".to_owned());
+                Look::Never(error.to_string())
+            }
+            Err(error) => {
+                if matches!(error, SshError::Auth { .. }) {
+                    signs.seen("its SSH server answers and refuses the login".to_owned());
+                }
+                Look::Not(error.to_string())
+            }
+        }
+    }
+
+    /// A login prompt on the console shows that the guest is alive.
+    fn prompt(&self) -> Option<String> {
+        let last = self.console.last_line().borrow().clone();
+        let line = last.trim_end();
+        line.ends_with("login:")
+            .then(|| format!("its console shows a login prompt ({line})"))
+    }
+
+    /// Waits until starting has come to an end, well or not: only then can failed units be counted.
+    async fn settled(&self) -> Result<(), MachineError> {
+        let deadline = self.run.guest_deadline(SETTLE);
+        let remote = Remote::argv(["systemctl", "is-system-running", "--wait"])
+            .as_root()
+            .quiet()
+            .deadline(deadline);
+        match self.watched(self.ssh.output(remote)).await? {
+            Ok(_) => Ok(()),
+            Err(SshError::Deadline { .. }) => {
+                let remote = Remote::argv(["systemctl", "list-jobs", "--plain", "--no-legend"])
+                    .quiet()
+                    .deadline(self.run.guest_deadline(QUESTION));
+                let jobs = self.run(remote).await?.text();
+                let words = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+                Err(MachineError::NotSettled {
+                    machine: self.spec.name.clone(),
+                    waited: deadline,
+                    jobs: jobs.lines().filter_map(words).collect(),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn ask_client(&mut self) -> Result<(), MachineError> {
+        let (_, output) = self.bootc(&Verb::Version).await?;
+        let version = output.text();
+        self.run.recorder.record(Event::Client {
+            machine: self.spec.name.clone(),
+            version: version.clone(),
+        });
+        self.client = Some(version);
+        Ok(())
+    }
+
+    async fn ask(&self, seconds: f64) -> Result<(Boot, Shown), MachineError> {
+        let patience = self.run.guest_deadline(QUESTION);
+        let remote = Remote::shell(facts::SCRIPT)
+            .as_root()
+            .shown_as("boot id, kernel, os-release, failed units")
+            .deadline(patience);
+        let answer = self.run(remote).await?.text();
+        let facts = Facts::parse(&answer).map_err(|what| MachineError::Odd {
+            machine: self.spec.name.clone(),
+            what,
+        })?;
+        let host = self.status().await?;
+        let shown = Shown {
+            digest: host.booted_digest().map(str::to_owned),
+            failed_units: facts.failed_units.clone(),
+            usr_writable: facts.usr_writable,
+            var_marker: self.marked().then(|| facts.var_marker == self.marker),
+            etc_marker: self.marked().then(|| facts.etc_marker == self.marker),
+        };
+        let boot = Boot {
+            index: u32::try_from(self.boots.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
+            boot_id: facts.boot_id,
+            digest: shown.digest.clone(),
+            image: host.booted_image().map(str::to_owned),
+            os_release: facts.os_release,
+            kernel: facts.kernel,
+            seconds_to_reachable: seconds,
+            failed_units: facts.failed_units,
+            etc_drift: self.etc_drift(&host).await?,
+        };
+        Ok((boot, shown))
+    }
+
+    /// What of `/etc` differs from the image's. Only ostree can tell.
+    async fn etc_drift(&self, host: &Host) -> Result<Vec<String>, MachineError> {
+        if !host.is_ostree() {
+            return Ok(Vec::new());
+        }
+        let remote = Remote::argv(["ostree", "admin", "config-diff"])
+            .as_root()
+            .deadline(self.run.guest_deadline(QUESTION));
+        let text = self.run(remote).await?.text();
+        let mut allowed = self.spec.credentials.etc_paths();
+        allowed.push(facts::ETC_MARKER.to_owned());
+        allowed.extend(self.spec.exceptions.etc_drift.iter().cloned());
+        Ok(facts::drift(&text, &allowed))
+    }
+
+    /// Whether the markers have been written.
+    fn marked(&self) -> bool {
+        !self.boots.is_empty()
+    }
+
+    /// Leaves a file in `/var` and a local edit in `/etc`, to be found after every boot from now on.
+    async fn mark(&self) -> Result<(), MachineError> {
+        for path in [facts::VAR_MARKER, facts::ETC_MARKER] {
+            let text = format!("{}\n", self.marker);
+            let copied = self.watched(self.ssh.copy_to(text, path, 0o644)).await?;
+            copied?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! What enters a machine from outside its image: the login keys, the host key, the registry's trust and secret.
+//!
+//! All of it is one systemd credential, `tmpfiles.extra`, in an SMBIOS string of type 11 that QEMU reads
+//! from a file. systemd-tmpfiles writes it anew at each boot, before sshd starts; nothing edits a file of
+//! the image. See systemd-tmpfiles(8), systemd.system-credentials(7) and smbios in qemu(1).
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::secret::{Secret, register};
+use crate::ssh::{KeyPair, PublicKey};
+
+/// Where the keys that may log in lie, one file per user.
+const KEYS: &str = "/etc/ssh/bootproof_keys";
+const HOST_KEY: &str = "/etc/ssh/bootproof_host_ed25519_key";
+const SSHD: &str = "/etc/ssh/sshd_config.d/10-bootproof.conf";
+const REGISTRIES: &str = "/etc/containers/registries.conf.d/50-bootproof.conf";
+const CERTS: &str = "/etc/containers/certs.d";
+/// ostree's own place for a pull secret that does not outlive the boot.
+const AUTH: &str = "/run/ostree/auth.json";
+
+/// How a machine reaches a registry.
+#[derive(Debug, Clone)]
+pub struct RegistryTrust {
+    /// The registry's real address as the guest sees it, `10.0.2.2:PORT`.
+    pub address: String,
+    /// `registries.conf` text that maps the one name to that address.
+    pub registries_conf: String,
+    /// The certificate authority, in PEM, when it is the run's own.
+    pub ca_pem: Option<String>,
+    /// `auth.json` text, when the registry wants a password.
+    pub auth_json: Option<Secret>,
+}
+
+/// What enters a machine from outside its image.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    host_key: KeyPair,
+    login_key: PublicKey,
+    users: Vec<String>,
+    registry: Option<RegistryTrust>,
+}
+
+struct File {
+    path: String,
+    mode: u32,
+    content: Vec<u8>,
+}
+
+impl Credentials {
+    /// A host key, and a login key for root.
+    #[must_use]
+    pub fn new(host_key: KeyPair, login_key: PublicKey) -> Self {
+        Self {
+            host_key,
+            login_key,
+            users: vec!["root".to_owned()],
+            registry: None,
+        }
+    }
+
+    /// Lets another user log in with the same key. The user need not exist yet.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        let user = user.into();
+        if !self.users.contains(&user) {
+            self.users.push(user);
+        }
+        self
+    }
+
+    /// Has the machine trust the registry.
+    #[must_use]
+    pub fn registry(mut self, trust: RegistryTrust) -> Self {
+        self.registry = Some(trust);
+        self
+    }
+
+    /// The host key the machine will show.
+    #[must_use]
+    pub fn host_key(&self) -> &PublicKey {
+        self.host_key.public()
+    }
+
+    /// The text of the SMBIOS string. It is a secret as a whole.
+    #[must_use]
+    pub fn smbios(&self) -> Secret {
+        let encoded = STANDARD.encode(self.tmpfiles());
+        register(&encoded);
+        Secret::new(format!(
+            "io.systemd.credential.binary:tmpfiles.extra={encoded}"
+        ))
+    }
+
+    /// What it puts under `/etc`, folders of its own as such: no drift of the machine's.
+    #[must_use]
+    pub fn etc_paths(&self) -> Vec<String> {
+        let mut paths = vec![KEYS.to_owned()];
+        let files = self.files().into_iter().map(|file| file.path);
+        paths.extend(files.filter(|p| p.starts_with("/etc/") && !p.starts_with(KEYS)));
+        if let Some(registry) = &self.registry {
+            paths.push(format!("{CERTS}/{}", registry.address));
+        }
+        paths.sort();
+        paths
+    }
+
+    fn files(&self) -> Vec<File> {
+        let file = |path: &str, mode, content: &str| File {
+            path: path.to_owned(),
+            mode,
+            content: content.as_bytes().to_vec(),
+        };
+        let mut files = vec![
+            file(SSHD, 0o644, &sshd_config()),
+            file(HOST_KEY, 0o600, self.host_key.private().expose()),
+        ];
+        for user in &self.users {
+            let line = format!("{}\n", self.login_key.line());
+            files.push(file(&format!("{KEYS}/{user}"), 0o644, &line));
+        }
+        if let Some(registry) = &self.registry {
+            files.push(file(REGISTRIES, 0o644, &registry.registries_conf));
+            if let Some(ca) = &registry.ca_pem {
+                files.push(file(
+                    &format!("{CERTS}/{}/ca.crt", registry.address),
+                    0o644,
+                    ca,
+                ));
+            }
+            if let Some(auth) = &registry.auth_json {
+                files.push(file(AUTH, 0o600, auth.expose()));
+            }
+        }
+        files
+    }
+
+    /// Lines of tmpfiles.d(5): `f+` writes a file anew at each boot, `~` says the content is base64.
+    fn tmpfiles(&self) -> String {
+        let mut text = String::new();
+        let mut folders: Vec<String> = Vec::new();
+        for file in self.files() {
+            let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if !folders.iter().any(|f| f == folder) {
+                folders.push(folder.to_owned());
+                let _ = writeln!(text, "d {folder} 0755 root root - -");
+            }
+            let content = STANDARD.encode(&file.content);
+            let File { path, mode, .. } = file;
+            let _ = writeln!(text, "f+~ {path} {mode:04o} root root - {content}");
+        }
+        text
+    }
+}
+
+fn sshd_config() -> String {
+    format!(
+        "# Written at each boot by bootproof, for the run's own way in.\n\
+         HostKey {HOST_KEY}\n\
+         AuthorizedKeysFile {KEYS}/%u .ssh/authorized_keys\n\
+         PermitRootLogin prohibit-password\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials() -> Credentials {
+        let host = KeyPair::generate("host").unwrap();
+        let login = KeyPair::generate("login").unwrap();
+        Credentials::new(host, login.public().clone())
+            .user("bootc-user")
+            .registry(RegistryTrust {
+                address: "10.0.2.2:5001".into(),
+                registries_conf: "[[registry]]\nprefix = \"x\"\n".into(),
+                ca_pem: Some("-----BEGIN CERTIFICATE-----\nAAAA\n".into()),
+                auth_json: Some(Secret::new("{\"auths\":{\"10.0.2.2:5001\":{}}}")),
+            })
+    }
+
+    #[test]
+    fn every_file_is_a_line_that_is_written_at_each_boot() {
+        let credentials = credentials();
+        let text = credentials.tmpfiles();
+        for wanted in [
+            "d /etc/ssh/bootproof_keys 0755 root root - -",
+            "f+~ /etc/ssh/bootproof_keys/bootc-user 0644 root root - ",
+            "f+~ /etc/ssh/bootproof_host_ed25519_key 0600 root root - ",
+            "f+~ /etc/containers/certs.d/10.0.2.2:5001/ca.crt 0644 root root - ",
+            "f+~ /run/ostree/auth.json 0600 root root - ",
+        ] {
+            assert!(text.contains(wanted), "{wanted} in {text}");
+        }
+        let key = text
+            .lines()
+            .find(|l| l.contains("host_ed25519_key"))
+            .unwrap();
+        let content = STANDARD.decode(key.rsplit(' ').next().unwrap()).unwrap();
+        assert_eq!(content, credentials.host_key.private().expose().as_bytes());
+    }
+
+    #[test]
+    fn what_is_put_under_etc_is_known_by_name() {
+        assert_eq!(
+            credentials().etc_paths(),
+            [
+                "/etc/containers/certs.d/10.0.2.2:5001",
+                "/etc/containers/certs.d/10.0.2.2:5001/ca.crt",
+                "/etc/containers/registries.conf.d/50-bootproof.conf",
+                "/etc/ssh/bootproof_host_ed25519_key",
+                "/etc/ssh/bootproof_keys",
+                "/etc/ssh/sshd_config.d/10-bootproof.conf",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_string_holds_no_secret_in_the_clear_and_is_one() {
+        let smbios = credentials().smbios();
+        assert!(
+            smbios
+                .expose()
+                .starts_with("io.systemd.credential.binary:tmpfiles.extra=")
+        );
+        assert!(!smbios.expose().contains("PRIVATE"));
+        assert!(crate::secret::redact(smbios.expose()).len() < 60);
+    }
+}

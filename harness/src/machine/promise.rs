@@ -1,0 +1,198 @@
+//! What every machine promises after every boot, without a step asking.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A promise, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promise {
+    /// The digest expected is the one booted.
+    Digest,
+    /// No unit has newly failed.
+    Units,
+    /// `/usr` is read-only.
+    UsrReadOnly,
+    /// A marker in `/var` is still there.
+    VarKept,
+    /// A local edit in `/etc` is still there.
+    EtcKept,
+}
+
+impl Promise {
+    /// Every promise.
+    pub const ALL: [Self; 5] = [
+        Self::Digest,
+        Self::Units,
+        Self::UsrReadOnly,
+        Self::VarKept,
+        Self::EtcKept,
+    ];
+
+    /// The word it is known by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+            Self::Units => "units",
+            Self::UsrReadOnly => "usr-read-only",
+            Self::VarKept => "var-kept",
+            Self::EtcKept => "etc-kept",
+        }
+    }
+
+    /// The promise of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.as_str() == name)
+    }
+}
+
+/// A promise that was broken, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub promise: Promise,
+    /// How.
+    pub how: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.promise.as_str(), self.how)
+    }
+}
+
+/// What a boot showed of what it promises.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shown {
+    pub digest: Option<String>,
+    pub failed_units: Vec<String>,
+    pub usr_writable: bool,
+    /// `None` when it was never written.
+    pub var_marker: Option<bool>,
+    pub etc_marker: Option<bool>,
+}
+
+/// What is held against it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Held<'a> {
+    pub digest: Option<&'a str>,
+    pub failed_before: &'a [String],
+    pub may_fail: &'a [String],
+    pub exceptions: &'a [Promise],
+}
+
+/// Every promise that was broken.
+pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let mut found = |promise, how: String| {
+        if !held.exceptions.contains(&promise) {
+            broken.push(Broken { promise, how });
+        }
+    };
+    if let Some(expected) = held.digest
+        && shown.digest.as_deref() != Some(expected)
+    {
+        let booted = shown.digest.as_deref().unwrap_or("no known digest");
+        found(
+            Promise::Digest,
+            format!("booted {booted}, expected {expected}"),
+        );
+    }
+    let known =
+        |unit: &&String| !held.failed_before.contains(unit) && !held.may_fail.contains(unit);
+    let newly: Vec<&str> = shown
+        .failed_units
+        .iter()
+        .filter(known)
+        .map(String::as_str)
+        .collect();
+    if !newly.is_empty() {
+        found(Promise::Units, format!("{} failed", newly.join(", ")));
+    }
+    if shown.usr_writable {
+        found(Promise::UsrReadOnly, "/usr can be written to".to_owned());
+    }
+    if shown.var_marker == Some(false) {
+        found(
+            Promise::VarKept,
+            "a file written to /var before is gone or changed".to_owned(),
+        );
+    }
+    if shown.etc_marker == Some(false) {
+        found(
+            Promise::EtcKept,
+            "a local edit in /etc is gone or changed".to_owned(),
+        );
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(shown: &Shown, held: Held<'_>) -> Vec<&'static str> {
+        let all = broken(shown, held);
+        all.iter().map(|b| b.promise.as_str()).collect()
+    }
+
+    #[test]
+    fn a_lost_switch_is_noticed() {
+        let shown = Shown {
+            digest: Some("sha256:old".into()),
+            ..Shown::default()
+        };
+        let held = Held {
+            digest: Some("sha256:new"),
+            ..Held::default()
+        };
+        let all = broken(&shown, held);
+        assert_eq!(
+            all[0].to_string(),
+            "digest: booted sha256:old, expected sha256:new"
+        );
+        assert_eq!(names(&Shown::default(), held), ["digest"]);
+    }
+
+    #[test]
+    fn only_units_that_newly_fail_count() {
+        let shown = Shown {
+            failed_units: vec!["a.service".into(), "b.service".into(), "c.service".into()],
+            ..Shown::default()
+        };
+        let (before, may) = (vec!["a.service".to_owned()], vec!["b.service".to_owned()]);
+        let held = Held {
+            failed_before: &before,
+            may_fail: &may,
+            ..Held::default()
+        };
+        let all = broken(&shown, held);
+        assert_eq!(all[0].how, "c.service failed");
+    }
+
+    #[test]
+    fn an_exception_by_name_lets_one_promise_pass() {
+        let shown = Shown {
+            usr_writable: true,
+            var_marker: Some(false),
+            etc_marker: Some(false),
+            ..Shown::default()
+        };
+        let held = Held {
+            exceptions: &[Promise::UsrReadOnly],
+            ..Held::default()
+        };
+        assert_eq!(names(&shown, held), ["var-kept", "etc-kept"]);
+    }
+
+    #[test]
+    fn every_promise_has_a_name_of_its_own() {
+        for promise in Promise::ALL {
+            assert_eq!(Promise::parse(promise.as_str()), Some(promise));
+        }
+        assert_eq!(Promise::parse("etc"), None);
+    }
+}

@@ -1,0 +1,310 @@
+//! From what is asked to a domain that runs.
+
+use std::collections::BTreeMap;
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::spec::{DomainSpec, Files, MachineSpec, SSH_PORT, domain_name, slug};
+use super::{Credentials, Hypervisor, Machine, MachineError, xml};
+use crate::disk::overlay;
+use crate::evidence::Event;
+use crate::exec::Cmd;
+use crate::guardian::{ConsoleReader, Guardian};
+use crate::ledger::{EntryId, PortLease, Ports, Resource};
+use crate::run::Run;
+use crate::ssh::{KeyError, KeyPair, Login, Ssh};
+
+/// How often another set of ports is tried.
+const TRIES: usize = 5;
+
+/// Starts a run's machines.
+#[derive(Debug, Clone)]
+pub struct Machines {
+    run: Run,
+    hypervisor: Hypervisor,
+    ports: Ports,
+    login_key: KeyPair,
+}
+
+impl Machines {
+    /// Machines of a run, with a login key made for it.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn new(run: Run, hypervisor: Hypervisor, ports: Ports) -> Result<Self, KeyError> {
+        let login_key = KeyPair::generate(&format!("bootproof-{}", run.id))?;
+        Ok(Self {
+            run,
+            hypervisor,
+            ports,
+            login_key,
+        })
+    }
+
+    /// The folder of all machines below a run's scratch folder.
+    #[must_use]
+    pub fn folder(scratch: &Utf8Path) -> Utf8PathBuf {
+        scratch.join("machines")
+    }
+
+    /// The key that logs in.
+    #[must_use]
+    pub fn login_key(&self) -> &KeyPair {
+        &self.login_key
+    }
+
+    /// Credentials for a machine: a host key of its own, the run's login key for root.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn credentials(&self) -> Result<Credentials, KeyError> {
+        let host_key = KeyPair::generate("bootproof host")?;
+        Ok(Credentials::new(host_key, self.login_key.public().clone()))
+    }
+
+    /// The same machines, recorded under another scenario.
+    #[must_use]
+    pub fn recorded_by(&self, recorder: crate::evidence::Recorder) -> Self {
+        let mut this = self.clone();
+        this.run.recorder = recorder;
+        this
+    }
+
+    /// Defines and starts a machine. It is not reachable yet: see [`Machine::boot`].
+    ///
+    /// # Errors
+    /// When it cannot be started; then nothing of it is left.
+    pub async fn start(&self, spec: MachineSpec) -> Result<Machine, MachineError> {
+        let folder = unused(&Self::folder(&self.run.dirs.scratch), &slug(&spec.name));
+        let files = Files::of(&folder);
+        let entry = self.run.ledger.own(Resource::Folder { path: folder })?;
+        match self.start_in(&files, spec, entry).await {
+            Ok(machine) => Ok(machine),
+            Err(error) => {
+                super::remove_folder(&self.run, &files, entry)?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_in(
+        &self,
+        files: &Files,
+        spec: MachineSpec,
+        ledger_folder: EntryId,
+    ) -> Result<Machine, MachineError> {
+        self.prepare(files, &spec).await?;
+        let domain = domain_name(&self.run.id, &spec.name);
+        let ledger_domain = self.run.ledger.own(Resource::Domain {
+            uri: self.hypervisor.uri().to_owned(),
+            name: domain.clone(),
+        })?;
+        let guardian = Guardian::new().allowing(spec.exceptions.console.iter().cloned());
+        let recorder = self.run.recorder.clone();
+        let console = ConsoleReader::start(&spec.name, &files.console(), guardian, recorder);
+        let started = Instant::now();
+        let launched = self.launch(files, &spec).await;
+        if launched.is_err() {
+            self.hypervisor.remove(&domain).await?;
+            self.run.ledger.release(ledger_domain)?;
+        }
+        let (ports, leases) = launched?;
+        self.run.recorder.record(Event::MachineCreated {
+            machine: spec.name.clone(),
+            domain: domain.clone(),
+            ports: ports.clone(),
+        });
+        let login = Login {
+            machine: spec.name.clone(),
+            port: ports[&SSH_PORT],
+            user: "root".to_owned(),
+            key: self.login_key.clone(),
+            host_key: spec.credentials.host_key().clone(),
+        };
+        Ok(Machine {
+            run: self.run.clone(),
+            hypervisor: self.hypervisor.clone(),
+            domain,
+            files: files.clone(),
+            ports,
+            _leases: leases,
+            ledger_folder,
+            ledger_domain,
+            console,
+            ssh: Ssh::new(login, self.run.recorder.clone()),
+            started,
+            client: None,
+            marker: format!("{}-{}", self.run.id, slug(&spec.name)),
+            boots: Vec::new(),
+            spec,
+        })
+    }
+
+    async fn prepare(&self, files: &Files, spec: &MachineSpec) -> Result<(), MachineError> {
+        std::fs::create_dir_all(&files.folder).map_err(io(&files.folder))?;
+        // Entered by qemu's user, listed by nobody.
+        for folder in [
+            files.folder.as_path(),
+            &Self::folder(&self.run.dirs.scratch),
+        ] {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o711)).map_err(io(folder))?;
+        }
+        self.reachable_for_qemu(&files.folder)?;
+        self.reachable_for_qemu(spec.disk.path())?;
+        let disk = files.overlay();
+        overlay(&spec.disk, &disk).await?;
+        std::fs::set_permissions(&disk, Permissions::from_mode(0o600)).map_err(io(&disk))?;
+        self.hand_over(&disk)?;
+        let smbios = files.smbios();
+        write_secret(
+            &smbios,
+            spec.credentials.smbios().expose().as_bytes(),
+            0o400,
+        )?;
+        self.hand_over(&smbios)?;
+        if self.hypervisor.confined_by("selinux") {
+            // libvirt labels what it knows of, and of a file in QEMU's own arguments it knows nothing.
+            Cmd::new("chcon")
+                .args(["-t", "virt_content_t", smbios.as_str()])
+                .run()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Defines and starts the domain, with other ports when somebody was faster.
+    async fn launch(
+        &self,
+        files: &Files,
+        spec: &MachineSpec,
+    ) -> Result<(BTreeMap<u16, u16>, Vec<PortLease>), MachineError> {
+        let mut tries = 1;
+        loop {
+            let (ports, leases) = self.lease(&spec.ports)?;
+            let resolved = DomainSpec {
+                run: self.run.id.clone(),
+                machine: spec.name.clone(),
+                accel: self.hypervisor.accel(),
+                memory_mib: spec.memory_mib,
+                cpus: spec.cpus,
+                overlay: files.overlay(),
+                console: files.console(),
+                smbios: files.smbios(),
+                ports: ports.clone(),
+                apparmor: self.hypervisor.confined_by("apparmor"),
+            };
+            let text = xml::domain(&resolved).map_err(|source| MachineError::Xml {
+                machine: spec.name.clone(),
+                source,
+            })?;
+            write_secret(&files.xml(), text.as_bytes(), 0o600)?;
+            self.hypervisor.define(&files.xml()).await?;
+            match self.hypervisor.start(&resolved.domain()).await {
+                Ok(()) => return Ok((ports, leases)),
+                Err(error) if error.is_port_taken() && tries < TRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn lease(&self, wanted: &[u16]) -> Result<(BTreeMap<u16, u16>, Vec<PortLease>), MachineError> {
+        let mut ports = BTreeMap::new();
+        let mut leases = Vec::new();
+        for guest in std::iter::once(SSH_PORT).chain(wanted.iter().copied()) {
+            if ports.contains_key(&guest) {
+                continue;
+            }
+            let lease = self.ports.lease(&self.run.ledger)?;
+            ports.insert(guest, lease.port());
+            leases.push(lease);
+        }
+        Ok((ports, leases))
+    }
+
+    fn hand_over(&self, path: &Utf8Path) -> Result<(), MachineError> {
+        match self.hypervisor.owner() {
+            Some((uid, gid)) => chown(path, Some(uid), Some(gid)).map_err(io(path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Every folder above a file must let qemu's user through.
+    fn reachable_for_qemu(&self, path: &Utf8Path) -> Result<(), MachineError> {
+        let Some((uid, gid)) = self.hypervisor.owner() else {
+            return Ok(());
+        };
+        for folder in path.ancestors().skip(1).filter(|f| !f.as_str().is_empty()) {
+            let meta = std::fs::metadata(folder).map_err(io(folder))?;
+            let bit = match (meta.uid() == uid, meta.gid() == gid) {
+                (true, _) => 0o100,
+                (false, true) => 0o010,
+                (false, false) => 0o001,
+            };
+            if meta.mode() & bit == 0 {
+                let folder = folder.to_owned();
+                return Err(MachineError::Unreachable { folder, uid });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A folder nobody has used: a machine of the same name may have been there before.
+fn unused(parent: &Utf8Path, name: &str) -> Utf8PathBuf {
+    let mut folder = parent.join(name);
+    let mut number = 2;
+    while folder.exists() {
+        folder = parent.join(format!("{name}-{number}"));
+        number += 1;
+    }
+    folder
+}
+
+pub(super) fn write_secret(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), MachineError> {
+    // A mode given to an open that truncates would be the old file's.
+    if path.exists() {
+        std::fs::remove_file(path).map_err(io(path))?;
+    }
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(mode)
+        .open(path)
+        .map_err(io(path))?;
+    file.write_all(bytes).map_err(io(path))
+}
+
+pub(super) fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> MachineError + '_ {
+    move |source| MachineError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_machine_of_a_name_has_a_folder_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let parent = Utf8Path::from_path(dir.path()).unwrap();
+        assert_eq!(unused(parent, "a"), parent.join("a"));
+        std::fs::create_dir(parent.join("a")).unwrap();
+        assert_eq!(unused(parent, "a"), parent.join("a-2"));
+    }
+
+    #[test]
+    fn a_secret_is_never_readable_by_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(dir.path()).unwrap().join("x");
+        std::fs::write(&path, "old").unwrap();
+        write_secret(&path, b"new", 0o400).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+}

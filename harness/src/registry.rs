@@ -1,0 +1,208 @@
+//! Where images are pushed and machines pull: a registry the run starts on loopback, or the user's own.
+//!
+//! Images have one name everywhere (`registry.bootproof.test/demolab/NAME`). For reading, `registries.conf`
+//! maps it to the registry's real address, on the host and in each guest. Pushes, certificates and
+//! credentials go by the real address.
+
+mod error;
+mod names;
+mod query;
+mod remote;
+mod serve;
+mod tls;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use error::RegistryError;
+pub use names::Place;
+pub(crate) use query::understand;
+pub use remote::parse_remote;
+
+use crate::podman::{Access, Podman};
+use crate::run::Run;
+use crate::secret::Secret;
+
+/// The host as a guest in QEMU's user network sees it.
+pub const HOST_IN_GUEST: &str = "10.0.2.2";
+
+/// The name the run's registry knows its one user by.
+const USER: &str = "bootproof";
+
+/// What a machine needs to read images from the registry.
+#[derive(Debug, Clone)]
+pub struct GuestAccess {
+    /// A `registries.conf.d` file: the mapping of the one name.
+    pub registries_conf: String,
+    /// The certificate authority to trust, in PEM; `None` when the system's are enough.
+    pub ca_pem: Option<String>,
+    /// The folder below `/etc/containers/certs.d` that `ca.crt` goes into.
+    pub cert_dir_name: Option<String>,
+    /// The pull secret; `None` when the registry is open to all.
+    pub auth_json: Option<Secret>,
+}
+
+/// A registry that answers.
+#[derive(Debug)]
+pub struct Registry {
+    podman: Podman,
+    place: Place,
+    access: Access,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Served(Box<serve::Server>),
+    Remote { auth: Option<Secret> },
+}
+
+impl Registry {
+    /// Starts a registry of the run's own on 127.0.0.1, with TLS and a password made for the run.
+    ///
+    /// # Errors
+    /// When its files cannot be made, or it does not start or answer.
+    pub async fn start(run: &Run, podman: &Podman) -> Result<Self, RegistryError> {
+        let server = serve::Server::start(run).await?;
+        let place = Place::served(server.port());
+        let folder = server.folder();
+        let access = write_access(
+            folder,
+            &place,
+            Some(&names::auth_json(&place.host, USER, server.password())),
+            Some(server.cert_dir().to_owned()),
+        )?;
+        Ok(Self {
+            podman: podman.with_access(access.clone()),
+            place,
+            access,
+            kind: Kind::Served(Box::new(server)),
+        })
+    }
+
+    /// The user's own registry, `HOST/ORG`, entered with their authfile. Nothing is started; it must answer.
+    ///
+    /// # Errors
+    /// When the name or the authfile makes no sense, or nothing that is a registry answers.
+    pub async fn remote(
+        run: &Run,
+        podman: &Podman,
+        name: &str,
+        authfile: Option<&Utf8Path>,
+    ) -> Result<Self, RegistryError> {
+        let place = parse_remote(name)?;
+        let auth = authfile
+            .map(|path| remote::auth_for(path, &place))
+            .transpose()?;
+        remote::ping(run, &place.host).await?;
+        let folder = serve::make_folder(run)?;
+        let access = write_access(&folder, &place, auth.as_ref(), None)?;
+        Ok(Self {
+            podman: podman.with_access(access.clone()),
+            place,
+            access,
+            kind: Kind::Remote { auth },
+        })
+    }
+
+    /// podman and skopeo set up to read and push through this registry.
+    #[must_use]
+    pub fn podman(&self) -> &Podman {
+        &self.podman
+    }
+
+    /// How the host reads and pushes.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Where the registry really is, as the host sees it.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The real address to push an image to: `127.0.0.1:PORT/demolab/NAME:TAG`.
+    #[must_use]
+    pub fn push_target(&self, namespace: &str, name: &str, tag: &str) -> String {
+        format!("{}:{tag}", self.place.repository(namespace, name))
+    }
+
+    /// The real address of a reference under the one name; other references stay as they are.
+    #[must_use]
+    pub fn real(&self, reference: &str) -> String {
+        self.place.real(reference)
+    }
+
+    /// What a machine needs to read from it.
+    #[must_use]
+    pub fn guest(&self) -> GuestAccess {
+        match &self.kind {
+            Kind::Served(server) => {
+                let place = Place::served_to_guests(server.port());
+                GuestAccess {
+                    registries_conf: place.registries_conf(),
+                    ca_pem: Some(server.ca_pem().to_owned()),
+                    auth_json: Some(names::auth_json(&place.host, USER, server.password())),
+                    cert_dir_name: Some(place.host),
+                }
+            }
+            Kind::Remote { auth } => GuestAccess {
+                registries_conf: self.place.registries_conf(),
+                ca_pem: None,
+                cert_dir_name: None,
+                auth_json: auth.clone(),
+            },
+        }
+    }
+
+    /// Every request the run's own registry got, and what it said while it ran; `None` for the user's own.
+    #[must_use]
+    pub fn access_log(&self) -> Option<&Utf8Path> {
+        match &self.kind {
+            Kind::Served(server) => Some(server.log()),
+            Kind::Remote { .. } => None,
+        }
+    }
+
+    /// Takes the run's own registry down, with all it stores kept; the user's own is left alone.
+    ///
+    /// # Errors
+    /// When the ledger cannot be kept.
+    pub async fn stop(&self) -> Result<(), RegistryError> {
+        match &self.kind {
+            Kind::Served(server) => server.stop().await,
+            Kind::Remote { .. } => Ok(()),
+        }
+    }
+
+    /// Brings a registry that was stopped up again, on the same port and with the same images.
+    ///
+    /// # Errors
+    /// When it does not start or answer, or its port was taken meanwhile.
+    pub async fn resume(&self) -> Result<(), RegistryError> {
+        match &self.kind {
+            Kind::Served(server) => server.resume().await,
+            Kind::Remote { .. } => Ok(()),
+        }
+    }
+}
+
+/// Writes the settings the host reads and pushes by.
+fn write_access(
+    folder: &Utf8Path,
+    place: &Place,
+    auth: Option<&Secret>,
+    cert_dir: Option<Utf8PathBuf>,
+) -> Result<Access, RegistryError> {
+    let registries_conf = folder.join("registries.conf");
+    serve::write_private(&registries_conf, &place.registries_conf())?;
+    let authfile = folder.join("auth.json");
+    let auth = auth.map_or("{\"auths\":{}}", Secret::expose);
+    serve::write_private(&authfile, auth)?;
+    Ok(Access {
+        registries_conf,
+        authfile: Some(authfile),
+        cert_dir,
+    })
+}

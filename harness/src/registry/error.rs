@@ -1,0 +1,119 @@
+//! What can go wrong with a registry.
+
+use camino::Utf8PathBuf;
+use thiserror::Error;
+
+use crate::exec::ExecError;
+use crate::ledger::LedgerError;
+use crate::run::RandomError;
+use crate::wait::WaitError;
+
+/// A registry cannot be used.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// A file of it cannot be written or read.
+    #[error("cannot keep the registry's file {path}: {source}")]
+    File {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its certificate cannot be made.
+    #[error("cannot make the registry's certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// Its password cannot be made.
+    #[error("cannot make the registry's password: {0}")]
+    Password(String),
+    /// The random source failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// No program that serves a registry is installed.
+    #[error(
+        "no registry program is installed, neither docker-registry nor registry (./ci/setup installs it)"
+    )]
+    NotInstalled,
+    /// It ended by itself.
+    #[error("the registry ended with exit code {code}: {said}")]
+    Ended {
+        /// Its exit code.
+        code: i32,
+        /// The end of its log.
+        said: String,
+    },
+    /// It does not answer.
+    #[error("the registry does not answer: {0}")]
+    Silent(#[from] WaitError),
+    /// What answers is not a registry.
+    #[error("what answers at {address} is not a container registry: {answer}")]
+    NotARegistry {
+        /// Its address.
+        address: String,
+        /// What it said.
+        answer: String,
+    },
+    /// The request for it cannot be made.
+    #[error("cannot ask the registry at {address}: {why}")]
+    Unreachable {
+        /// Its address.
+        address: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The name of the user's own registry makes no sense.
+    #[error("{name:?} is not a registry: {why} (HOST/ORG, such as quay.io/example)")]
+    Name {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The authfile is of no use.
+    #[error("the authfile {path} {why} (podman login --authfile FILE HOST makes one)")]
+    Authfile {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no such image.
+    #[error("the registry has no {reference}")]
+    NoSuchImage {
+        /// Its real address.
+        reference: String,
+    },
+    /// It refuses the credentials.
+    #[error("the registry refuses the credentials for {reference}")]
+    Refused {
+        /// What was asked for.
+        reference: String,
+    },
+    /// It answered with something that is no manifest.
+    #[error("the registry's answer for {reference} makes no sense: {why}")]
+    Nonsense {
+        /// What was asked for.
+        reference: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// A command failed.
+    #[error(transparent)]
+    Command(#[from] ExecError),
+}
+
+impl RegistryError {
+    /// Whether nothing is said of the product: all but an image that is not there.
+    #[must_use]
+    pub fn is_infrastructure(&self) -> bool {
+        !matches!(self, Self::NoSuchImage { .. })
+    }
+
+    /// Whether the user gave something that cannot be used.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Name { .. } | Self::Authfile { .. })
+    }
+}

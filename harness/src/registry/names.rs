@@ -1,0 +1,156 @@
+//! One image name everywhere: the mapping between it and a registry's real address.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+
+use super::HOST_IN_GUEST;
+use crate::profile::{NAMESPACE, REGISTRY_NAME};
+use crate::secret::{Secret, register};
+
+/// Where a registry really is, seen from one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its host, with the port where there is one: what certificates and credentials go by.
+    pub host: String,
+    /// The path all images lie below: an organisation, or nothing.
+    pub organisation: Option<String>,
+}
+
+impl Place {
+    /// The run's registry, as the host sees it.
+    #[must_use]
+    pub fn served(port: u16) -> Self {
+        Self {
+            host: format!("127.0.0.1:{port}"),
+            organisation: None,
+        }
+    }
+
+    /// The run's registry, as a guest sees it.
+    #[must_use]
+    pub fn served_to_guests(port: u16) -> Self {
+        Self {
+            host: format!("{HOST_IN_GUEST}:{port}"),
+            organisation: None,
+        }
+    }
+
+    /// An image's repository. In an organisation, the namespace under test is the organisation itself, and
+    /// others lie below it.
+    #[must_use]
+    pub fn repository(&self, namespace: &str, name: &str) -> String {
+        format!("{}/{name}", self.namespace(namespace))
+    }
+
+    fn namespace(&self, namespace: &str) -> String {
+        match &self.organisation {
+            None => format!("{}/{namespace}", self.host),
+            Some(organisation) if namespace == NAMESPACE => format!("{}/{organisation}", self.host),
+            Some(organisation) => format!("{}/{organisation}/{namespace}", self.host),
+        }
+    }
+
+    /// The real address of a reference under the one name; other references stay as they are.
+    #[must_use]
+    pub fn real(&self, reference: &str) -> String {
+        let mapped = reference
+            .strip_prefix(REGISTRY_NAME)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .and_then(|path| path.split_once('/'));
+        match mapped {
+            Some((namespace, name)) => self.repository(namespace, name),
+            None => reference.to_owned(),
+        }
+    }
+
+    /// `registries.conf` with the mapping; reading only, as podman has it.
+    #[must_use]
+    pub fn registries_conf(&self) -> String {
+        let mut conf = String::from("unqualified-search-registries = []\n");
+        let mut map = |prefix: String, location: String| {
+            let _ = write!(
+                conf,
+                "\n[[registry]]\nprefix = \"{prefix}\"\nlocation = \"{location}\"\n"
+            );
+        };
+        match &self.organisation {
+            None => map(REGISTRY_NAME.to_owned(), self.host.clone()),
+            Some(organisation) => {
+                let below = format!("{}/{organisation}", self.host);
+                // The longest prefix wins.
+                map(REGISTRY_NAME.to_owned(), below);
+                map(
+                    format!("{REGISTRY_NAME}/{NAMESPACE}"),
+                    self.namespace(NAMESPACE),
+                );
+            }
+        }
+        conf
+    }
+}
+
+/// `auth.json` for one user of one host.
+pub(super) fn auth_json(host: &str, user: &str, password: &Secret) -> Secret {
+    let pair = format!("{user}:{}", password.expose());
+    let auth = base64::engine::general_purpose::STANDARD.encode(pair);
+    // What is in the file is as good as the password, alone as well as in the file.
+    register(&auth);
+    let json = serde_json::json!({ "auths": { host: { "auth": auth } } });
+    Secret::new(json.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_mean_the_same_image() {
+        let reference = "registry.bootproof.test/demolab/httpd:9";
+        assert_eq!(
+            Place::served(5000).real(reference),
+            "127.0.0.1:5000/demolab/httpd:9"
+        );
+        assert_eq!(
+            Place::served_to_guests(5000).real(reference),
+            "10.0.2.2:5000/demolab/httpd:9"
+        );
+        assert_eq!(Place::served(1).real("quay.io/a/b:1"), "quay.io/a/b:1");
+    }
+
+    #[test]
+    fn an_organisation_stands_for_the_namespace_under_test() {
+        let place = Place {
+            host: "quay.io".into(),
+            organisation: Some("acme".into()),
+        };
+        assert_eq!(place.repository("demolab", "soe"), "quay.io/acme/soe");
+        assert_eq!(place.repository("upstream", "x"), "quay.io/acme/upstream/x");
+        let conf: toml::Table = toml::from_str(&place.registries_conf()).unwrap();
+        let registries = conf["registry"].as_array().unwrap();
+        let mapped: Vec<_> = registries
+            .iter()
+            .map(|r| {
+                (
+                    r["prefix"].as_str().unwrap(),
+                    r["location"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            mapped,
+            [
+                ("registry.bootproof.test", "quay.io/acme"),
+                ("registry.bootproof.test/demolab", "quay.io/acme"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_in_the_authfile_is_redacted_too() {
+        let secret = auth_json("127.0.0.1:1", "me", &Secret::new("0123456789abcdef"));
+        let json: serde_json::Value = serde_json::from_str(secret.expose()).unwrap();
+        let auth = json["auths"]["127.0.0.1:1"]["auth"].as_str().unwrap();
+        assert_eq!(crate::secret::redact(auth), crate::secret::REDACTED);
+    }
+}

@@ -1,0 +1,330 @@
+//! The registry a run starts for itself.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tokio::sync::Mutex;
+
+use super::query::Ping;
+use super::{RegistryError, USER, tls};
+use crate::exec::{Cmd, Daemon};
+use crate::ledger::{EntryId, Resource};
+use crate::run::Run;
+use crate::secret::{Secret, redact};
+use crate::wait::{self, Look};
+
+/// What the program is called: Debian's package, and everywhere else.
+const PROGRAMS: [&str; 2] = ["docker-registry", "registry"];
+
+/// How long it gets to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long it gets to end by itself.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many ports are tried before it is no accident that each was taken.
+const PORTS_TRIED: usize = 5;
+
+pub(super) struct Server {
+    run: Run,
+    folder: Utf8PathBuf,
+    log: Utf8PathBuf,
+    config: Utf8PathBuf,
+    program: &'static str,
+    port: u16,
+    ca: String,
+    password: Secret,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    daemon: Daemon,
+    entries: Vec<EntryId>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Server(127.0.0.1:{}, {})", self.port, self.folder)
+    }
+}
+
+impl Server {
+    pub(super) async fn start(run: &Run) -> Result<Self, RegistryError> {
+        let program = installed().ok_or(RegistryError::NotInstalled)?;
+        let folder = make_folder(run)?;
+        let certificates = tls::make(&run.id)?;
+        let password = Secret::random(16)?;
+        // The password is as random as a key: a costly hash would only slow each request down.
+        let hash = bcrypt::hash(password.expose(), 4)
+            .map_err(|error| RegistryError::Password(error.to_string()))?;
+        write_private(&folder.join("htpasswd"), &format!("{USER}:{hash}\n"))?;
+        write_private(&folder.join("server.crt"), &certificates.certificate)?;
+        write_private(&folder.join("server.key"), certificates.key.expose())?;
+        make_private(&folder.join("certs"))?;
+        write_private(&folder.join("certs/ca.crt"), &certificates.ca)?;
+        let mut server = Self {
+            run: run.clone(),
+            log: folder.join("registry.log"),
+            config: folder.join("registry.yml"),
+            folder,
+            program,
+            port: 0,
+            ca: certificates.ca,
+            password,
+            running: Mutex::new(None),
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            server.port = free_port()?;
+            write_private(&server.config, &server.yaml()?)?;
+            match server.serve().await {
+                Ok(running) => {
+                    server.running = Mutex::new(Some(running));
+                    return Ok(server);
+                }
+                Err(error) if port_was_taken(&error) && tries < PORTS_TRIED => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    pub(super) fn cert_dir(&self) -> Utf8PathBuf {
+        self.folder.join("certs")
+    }
+
+    pub(super) fn ca_pem(&self) -> &str {
+        &self.ca
+    }
+
+    pub(super) fn password(&self) -> &Secret {
+        &self.password
+    }
+
+    pub(super) fn log(&self) -> &Utf8Path {
+        &self.log
+    }
+
+    pub(super) async fn stop(&self) -> Result<(), RegistryError> {
+        match self.running.lock().await.take() {
+            Some(running) => self.end(running).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn resume(&self) -> Result<(), RegistryError> {
+        let mut running = self.running.lock().await;
+        if running.is_none() {
+            *running = Some(self.serve().await?);
+        }
+        Ok(())
+    }
+
+    /// Starts the program on its port and waits until it answers as the run's registry does.
+    async fn serve(&self) -> Result<Running, RegistryError> {
+        let fail = |source| RegistryError::File {
+            path: self.log.clone(),
+            source,
+        };
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.log)
+            .map_err(fail)?;
+        let ledger = &self.run.ledger;
+        let mut entries = vec![ledger.own(Resource::Port { port: self.port })?];
+        // Settings in the environment would win over those in the file: REGISTRY_AUTH_FILE, for one.
+        let foreign = std::env::vars().map(|(name, _)| name);
+        let cmd = foreign
+            .filter(|name| name.starts_with("REGISTRY_") || name.starts_with("OTEL_"))
+            .fold(Cmd::new(self.program), Cmd::env_remove)
+            .arg("serve")
+            .arg(self.config.as_str());
+        let daemon = cmd.spawn(&log)?;
+        // A process has no id before it is there. Should the run be killed between the two lines, the folder is in the
+        // ledger already, and the process has a path below it in its command line.
+        if let Some((pid, started)) = daemon.pid().and_then(identity) {
+            let what = format!("registry {}", self.config);
+            entries.push(ledger.own(Resource::Process { pid, started, what })?);
+        }
+        let mut running = Running { daemon, entries };
+        match self.answers(&mut running).await {
+            Ok(()) => Ok(running),
+            Err(error) => {
+                self.end(running).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn answers(&self, running: &mut Running) -> Result<(), RegistryError> {
+        let ping = Ping::new(&format!("127.0.0.1:{}", self.port), Some(&self.ca))?;
+        let deadline = self.run.host_deadline(ANSWERS_WITHIN);
+        let what = format!("the registry on 127.0.0.1:{}", self.port);
+        let mut ended = None;
+        let waited = wait::until(&what, deadline, || {
+            let gone = running.daemon.ended().ok().flatten();
+            ended = ended.or(gone);
+            let (ping, password) = (&ping, &self.password);
+            async move {
+                if let Some(code) = gone {
+                    return Look::Never(format!("it ended with exit code {code}"));
+                }
+                match ping.ask(Some((USER, password))).await {
+                    Ok(()) => Look::Ready(()),
+                    Err(error) => Look::Not(error.to_string()),
+                }
+            }
+        })
+        .await;
+        match (waited, ended) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(code)) => Err(RegistryError::Ended {
+                code,
+                said: self.last_words(),
+            }),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.trim().lines().collect();
+        redact(&lines[lines.len().saturating_sub(5)..].join("\n"))
+    }
+
+    async fn end(&self, running: Running) -> Result<(), RegistryError> {
+        running.daemon.stop(ENDS_WITHIN).await;
+        for entry in running.entries {
+            self.run.ledger.release(entry)?;
+        }
+        Ok(())
+    }
+
+    fn yaml(&self) -> Result<String, RegistryError> {
+        let path = |name: &str| self.folder.join(name).into_string();
+        let settings = serde_json::json!({
+            "version": "0.1",
+            "log": { "level": "warn", "formatter": "text", "accesslog": { "disabled": false } },
+            "storage": {
+                "filesystem": { "rootdirectory": path("storage") },
+                "delete": { "enabled": true },
+                "maintenance": { "uploadpurging": { "enabled": false } },
+            },
+            "http": {
+                "addr": format!("127.0.0.1:{}", self.port),
+                "secret": Secret::random(16)?.expose(),
+                "tls": { "certificate": path("server.crt"), "key": path("server.key") },
+            },
+            "auth": { "htpasswd": { "realm": "bootproof", "path": path("htpasswd") } },
+        });
+        // JSON is YAML, and needs no rules of its own for quoting.
+        Ok(format!("{settings:#}\n"))
+    }
+}
+
+fn port_was_taken(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Ended { said, .. } if said.contains("address already in use"))
+}
+
+fn installed() -> Option<&'static str> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    PROGRAMS
+        .into_iter()
+        .find(|program| folders.iter().any(|f| f.join(program).is_file()))
+}
+
+fn free_port() -> Result<u16, RegistryError> {
+    std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|source| RegistryError::Unreachable {
+            address: "127.0.0.1".to_owned(),
+            why: format!("no free port: {source}"),
+        })
+}
+
+/// A process's id and start time, which together are never used again.
+fn identity(pid: rustix::process::Pid) -> Option<(i32, u64)> {
+    let pid = pid.as_raw_nonzero().get();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; field 22 is the twentieth after it.
+    let (_, after) = stat.rsplit_once(") ")?;
+    Some((pid, after.split(' ').nth(19)?.parse().ok()?))
+}
+
+/// The registry's folder in the run's scratch, in the ledger before it is there.
+pub(super) fn make_folder(run: &Run) -> Result<Utf8PathBuf, RegistryError> {
+    let folder = run.dirs.scratch.join("registry");
+    run.ledger.own(Resource::Folder {
+        path: folder.clone(),
+    })?;
+    make_private(&folder)?;
+    Ok(folder)
+}
+
+pub(super) fn make_private(folder: &Utf8Path) -> Result<(), RegistryError> {
+    let fail = |source| RegistryError::File {
+        path: folder.to_owned(),
+        source,
+    };
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).map_err(fail)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(fail(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file that only its owner can read, from its first byte on.
+pub(super) fn write_private(path: &Utf8Path, text: &str) -> Result<(), RegistryError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| RegistryError::File {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_when_it_started() {
+        let own = rustix::process::getpid();
+        let (pid, started) = identity(own).unwrap();
+        assert_eq!(pid, i32::try_from(std::process::id()).unwrap());
+        assert!(started > 0);
+    }
+
+    #[test]
+    fn private_files_are_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(dir.path()).unwrap().join("a/b");
+        make_private(&folder).unwrap();
+        write_private(&folder.join("key"), "x").unwrap();
+        let mode = |path: &Utf8Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&folder.join("key"))), (0o700, 0o600));
+    }
+}
