@@ -20,7 +20,12 @@ impl Completions {
     /// Never; the signature is the commands' own.
     pub fn execute(self) -> Result<Exit, Ended> {
         let mut command = Cli::command();
-        clap_complete::generate(self.shell, &mut command, "bootproof", &mut std::io::stdout());
+        clap_complete::generate(
+            self.shell,
+            &mut command,
+            "bootproof",
+            &mut std::io::stdout(),
+        );
         Ok(Exit::Passed)
     }
 }
