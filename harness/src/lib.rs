@@ -6,6 +6,8 @@
 pub mod bootc;
 pub mod containerfile;
 pub mod disk;
+pub mod container;
+pub mod containerfile;
 pub mod evidence;
 pub mod exec;
 pub mod guardian;
