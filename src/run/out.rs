@@ -21,8 +21,12 @@ pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Pro
         || Utf8Path::new(DEFAULT).join(run.as_str()),
         Utf8Path::to_owned,
     );
-    let fail =
-        |error: io::Error| Problem::new(out.as_str(), format!("cannot be made the run's folder: {error}"));
+    let fail = |error: io::Error| {
+        Problem::new(
+            out.as_str(),
+            format!("cannot be made the run's folder: {error}"),
+        )
+    };
     if !is_empty(&out).map_err(fail)? {
         if !is_ours(&out) {
             return Err(Problem::new(

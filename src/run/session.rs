@@ -77,9 +77,16 @@ pub async fn run(asked: Asked) -> Result<Exit, Ended> {
     stop::listen(ask.clone())?;
     let ledger = Ledger::open(&state, &id).map_err(fault)?;
     let podman = Podman::set_up(&cache).map_err(fault)?;
-    let begun = begin(&asked, &id, &cache, &state, &ledger).await;
+    let begun = tokio::select! {
+        begun = begin(&asked, &id, &cache, &state, &ledger) => begun.map(Some),
+        _ = stop.times(1) => Ok(None),
+    };
     let ended = match begun {
-        Ok(begun) => begun.to_the_end(asked, &podman, ask, stop).await,
+        Ok(Some(begun)) => begun.to_the_end(asked, &podman, ask, stop).await,
+        Ok(None) => {
+            sweep(&ledger, &podman).await;
+            Ok(Exit::Interrupted)
+        }
         Err(ended) => {
             sweep(&ledger, &podman).await;
             Err(ended)
@@ -238,8 +245,10 @@ impl Begun {
             stop,
         )
         .await;
-        shared.close().await;
-        Ok(())
+        shared.close().await.map_err(|errors| {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            errors.join("; ")
+        })
     }
 
     /// As many storylines as were asked for and have room.
