@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&assets)?;
     let mut modes = String::new();
     for folder in FOLDERS {
+        watch(&root, folder)?;
         if root.join(folder).exists() {
-            watch(&root, folder)?;
             copy(&root, folder, &assets, &mut modes)?;
         }
     }
@@ -35,6 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Runs again when something changes, but not for each file that is compiled below `guest/target`.
 #[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
 fn watch(root: &Path, folder: &str) -> Result<(), Box<dyn Error>> {
+    if !root.join(folder).exists() {
+        println!("cargo::rerun-if-changed={folder}");
+        return Ok(());
+    }
     for entry in fs::read_dir(root.join(folder))? {
         let path = entry?.path();
         if !path.ends_with("guest/target") {

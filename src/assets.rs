@@ -44,7 +44,9 @@ pub fn profiles() -> Vec<String> {
         .collect()
 }
 
-fn files<'a>(folder: &'a Dir<'static>) -> Box<dyn Iterator<Item = (&'a Utf8Path, &'a [u8])> + 'a> {
+fn files(
+    folder: &'static Dir<'static>,
+) -> Box<dyn Iterator<Item = (&'static Utf8Path, &'static [u8])>> {
     let own = folder
         .files()
         .filter_map(|file| Some((Utf8Path::from_path(file.path())?, file.contents())));
@@ -119,10 +121,12 @@ impl Places {
         if profiles().iter().any(|name| name == asked) {
             return Ok(self.unpacked()?.join("containerfiles").join(asked));
         }
-        Err(Problem::new(asked, "there is no profile of that name").help(format!(
-            "there are: {}; a path to a profile.toml is one too",
-            known().join(", ")
-        )))
+        Err(
+            Problem::new(asked, "there is no profile of that name").help(format!(
+                "there are: {}; a path to a profile.toml is one too",
+                known().join(", ")
+            )),
+        )
     }
 
     /// The folder of snapshots, absolute: insta would take a relative one from elsewhere.
@@ -157,7 +161,7 @@ impl Places {
         }
         unpack(&self.into).map_err(|error| {
             Problem::new(
-                &self.into,
+                self.into.as_str(),
                 format!("what the binary carries cannot be unpacked: {error}"),
             )
         })?;

@@ -16,6 +16,8 @@ use cucumber::gherkin::tagexpr::TagOperation;
 use regex::Regex;
 use serde::Deserialize;
 
+pub use check::flaws;
+
 use crate::assets;
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -71,7 +73,13 @@ enum Format {
 #[derive(Debug, Args)]
 struct Formatted {
     /// How to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", env = "BOOTPROOF_FORMAT")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        env = "BOOTPROOF_FORMAT"
+    )]
     format: Format,
 }
 
@@ -151,8 +159,9 @@ impl From<std::io::Error> for Ended {
 impl Cli {
     /// Does what was asked.
     pub fn execute(self) -> Exit {
-        let ended = Settings::load().map_err(Ended::from).and_then(|settings| {
-            match self.command {
+        let ended = Settings::load()
+            .map_err(Ended::from)
+            .and_then(|settings| match self.command {
                 Command::Doctor(doctor) => doctor.execute(),
                 Command::List(list) => list.execute(&settings),
                 Command::Check(check) => check.execute(&settings),
@@ -162,8 +171,7 @@ impl Cli {
                 Command::Steps(steps) => steps.execute(),
                 Command::Completions(completions) => completions.execute(),
                 Command::Man => hidden::man(),
-            }
-        });
+            });
         match ended {
             Ok(exit) => exit,
             Err(Ended::Problems(problems)) => {
@@ -211,7 +219,7 @@ fn render(problems: &[Problem], terminal: bool) -> String {
     } else {
         miette::GraphicalTheme::unicode_nocolor()
     };
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_wrap_lines(false);
     let mut text = String::new();
     for problem in problems {
         if handler.render_report(&mut text, problem).is_err() {
@@ -236,8 +244,11 @@ impl Choice {
             .filter(|tags| !tags.is_empty())
             .map(|tags| {
                 tags.parse::<TagOperation>().map_err(|error| {
-                    Problem::new("--tags", format!("\"{tags}\" is no tag expression: {error}"))
-                        .help("such as: '@homepage and not (@slow or @container)'")
+                    Problem::new(
+                        "--tags",
+                        format!("\"{tags}\" is no tag expression: {error}"),
+                    )
+                    .help("such as: '@homepage and not (@slow or @container)'")
                 })
             })
             .transpose()?;
@@ -296,7 +307,12 @@ impl Loaded {
             .collect();
         let collection = bootproof_steps::World::collection();
         let mut problems = self.problems.clone();
-        problems.extend(words::check(&self.files, &self.plan, &collection, &vocabulary));
+        problems.extend(words::check(
+            &self.files,
+            &self.plan,
+            &collection,
+            &vocabulary,
+        ));
         problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         problems
     }

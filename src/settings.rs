@@ -60,9 +60,9 @@ impl Settings {
 
     fn parse(text: &str) -> Result<Self, Problem> {
         toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line = error.span().map_or(0, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
             Problem::new(FILE, error.message()).at(line, &Arc::from(text))
         })
     }
@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn choices_are_written_as_the_flags_are() {
         let settings =
-            Settings::parse("keep = \"on-failure\"\naccel = \"tcg\"\nrequire = \"machine\"\n").unwrap();
+            Settings::parse("keep = \"on-failure\"\naccel = \"tcg\"\nrequire = \"machine\"\n")
+                .unwrap();
         assert_eq!(settings.keep, Some(KeepChoice::OnFailure));
         assert_eq!(settings.require, Some(TierChoice::Machine));
     }

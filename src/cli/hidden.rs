@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
-use super::{Cli, Ended};
+use super::{Cli, Ended, say};
 use crate::exit::Exit;
 
 /// Which shell's completions were asked for.
@@ -20,7 +20,9 @@ impl Completions {
     /// Never; the signature is the commands' own.
     pub fn execute(self) -> Result<Exit, Ended> {
         let mut command = Cli::command();
-        clap_complete::generate(self.shell, &mut command, "bootproof", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "bootproof", &mut script);
+        say(String::from_utf8_lossy(&script).trim_end());
         Ok(Exit::Passed)
     }
 }
@@ -28,8 +30,10 @@ impl Completions {
 /// Prints the manual page.
 ///
 /// # Errors
-/// When standard output is gone.
+/// When the page cannot be made.
 pub fn man() -> Result<Exit, Ended> {
-    clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    say(String::from_utf8_lossy(&page).trim_end());
     Ok(Exit::Passed)
 }

@@ -86,7 +86,12 @@ fn tree(plan: &Plan, chosen: &[usize], paint: Paint) -> String {
         let scenario = &plan.scenarios[*index];
         if path != Some(&scenario.path) {
             path = Some(&scenario.path);
-            let _ = writeln!(text, "{} {}", paint.bold(&scenario.feature), paint.dim(&scenario.path));
+            let _ = writeln!(
+                text,
+                "{} {}",
+                paint.bold(&scenario.feature),
+                paint.dim(&scenario.path)
+            );
         }
         if scenario.parent.is_none() {
             branch(plan, chosen, *index, 1, paint, &mut text);
@@ -108,14 +113,20 @@ fn branch(
 ) {
     let scenario = &plan.scenarios[index];
     let indent = "  ".repeat(depth);
-    let mark = if scenario.parent.is_some() { "└ " } else { "" };
+    let mark = if scenario.parent.is_some() {
+        "└ "
+    } else {
+        ""
+    };
     let _ = writeln!(
         text,
         "{indent}{mark}{} {}",
         scenario.name,
         paint.dim(&format!(":{}{}", scenario.line, tags(scenario)))
     );
-    let children = chosen.iter().filter(|i| plan.scenarios[**i].parent == Some(index));
+    let children = chosen
+        .iter()
+        .filter(|i| plan.scenarios[**i].parent == Some(index));
     for child in children {
         branch(plan, chosen, *child, depth + 1, paint, text);
     }

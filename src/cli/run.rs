@@ -41,7 +41,12 @@ pub struct Run {
     #[arg(long, value_name = "URL", env = "BOOTPROOF_REGISTRY")]
     registry: Option<String>,
     /// The credentials of that registry, as podman login writes them
-    #[arg(long, value_name = "FILE", env = "BOOTPROOF_AUTHFILE", requires = "registry")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BOOTPROOF_AUTHFILE",
+        requires = "registry"
+    )]
     authfile: Option<Utf8PathBuf>,
     /// Without this tier it is an error, where it would be skipped
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]

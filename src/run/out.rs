@@ -17,14 +17,23 @@ const DEFAULT: &str = "bootproof-out";
 /// # Errors
 /// When it is another's, or cannot be made.
 pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
-    let out = asked.map_or_else(|| Utf8Path::new(DEFAULT).join(run.as_str()), Utf8Path::to_owned);
-    let fail = |error: io::Error| Problem::new(&out, format!("cannot be made the run's folder: {error}"));
+    let out = asked.map_or_else(
+        || Utf8Path::new(DEFAULT).join(run.as_str()),
+        Utf8Path::to_owned,
+    );
+    let fail = |error: io::Error| {
+        Problem::new(
+            out.as_str(),
+            format!("cannot be made the run's folder: {error}"),
+        )
+    };
     if !is_empty(&out).map_err(fail)? {
         if !is_ours(&out) {
-            return Err(
-                Problem::new(&out, "the folder holds something that is no run of bootproof")
-                    .help("give --out a new or an empty folder"),
-            );
+            return Err(Problem::new(
+                out.as_str(),
+                "the folder holds something that is no run of bootproof",
+            )
+            .help("give --out a new or an empty folder"));
         }
         std::fs::remove_dir_all(&out).map_err(fail)?;
     }

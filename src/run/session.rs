@@ -1,6 +1,5 @@
 //! One run from its first event to its last, with everything on the host swept in between.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::AssertUnwindSafe;
@@ -11,7 +10,7 @@ use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::Profile;
-use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::run::{Dirs, Keep, Run, RunId};
 use bootproof_steps::{Options, Shared, World};
 use camino::{Utf8Path, Utf8PathBuf};
 use cucumber::World as _;
@@ -78,9 +77,16 @@ pub async fn run(asked: Asked) -> Result<Exit, Ended> {
     stop::listen(ask.clone())?;
     let ledger = Ledger::open(&state, &id).map_err(fault)?;
     let podman = Podman::set_up(&cache).map_err(fault)?;
-    let begun = begin(&asked, &id, &cache, &state, &ledger).await;
+    let begun = tokio::select! {
+        begun = begin(&asked, &id, &cache, &state, &ledger) => begun.map(Some),
+        _ = stop.times(1) => Ok(None),
+    };
     let ended = match begun {
-        Ok(begun) => begun.to_the_end(asked, &podman, ask, stop).await,
+        Ok(Some(begun)) => begun.to_the_end(asked, &podman, ask, stop).await,
+        Ok(None) => {
+            sweep(&ledger, &podman).await;
+            Ok(Exit::Interrupted)
+        }
         Err(ended) => {
             sweep(&ledger, &podman).await;
             Err(ended)
@@ -229,9 +235,20 @@ impl Begun {
         let shared = Shared::new(self.run.clone(), self.profile.clone(), options);
         let stage = Live::new(shared.clone());
         let collection = World::collection();
-        host::run(&asked.files, chosen, rules, collection, stage, &recorder, stop).await;
-        shared.close().await;
-        Ok(())
+        host::run(
+            &asked.files,
+            chosen,
+            rules,
+            collection,
+            stage,
+            &recorder,
+            stop,
+        )
+        .await;
+        shared.close().await.map_err(|errors| {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            errors.join("; ")
+        })
     }
 
     /// As many storylines as were asked for and have room.
@@ -325,7 +342,11 @@ impl Begun {
     fn shown_out(&self) -> String {
         let out = &self.run.dirs.out;
         let here = std::env::current_dir().ok();
-        let below = here.and_then(|here| out.strip_prefix(Utf8Path::from_path(&here)?).ok().map(Utf8Path::to_string));
+        let below = here.and_then(|here| {
+            out.strip_prefix(Utf8Path::from_path(&here)?)
+                .ok()
+                .map(Utf8Path::to_string)
+        });
         below.unwrap_or_else(|| out.to_string())
     }
 }
@@ -357,7 +378,10 @@ fn warn_of_leftovers(recorder: &Recorder, swept: &SweepReport) -> usize {
     for left in &swept.left {
         let what = serde_json::to_string(&left.resource).unwrap_or_default();
         recorder.record(Event::Warning {
-            message: format!("left behind: {what}: {} (`bootproof clean` tries again)", left.reason),
+            message: format!(
+                "left behind: {what}: {} (`bootproof clean` tries again)",
+                left.reason
+            ),
         });
     }
     usize::from(!swept.left.is_empty())

@@ -30,5 +30,7 @@ pub fn settle(release: bool) -> Result<(), Ended> {
         .args(std::env::args_os().skip(1))
         .envs(wanted)
         .exec();
-    Err(Ended::Error(format!("cannot start bootproof anew: {error}")))
+    Err(Ended::Error(format!(
+        "cannot start bootproof anew: {error}"
+    )))
 }

@@ -51,8 +51,9 @@ impl Stop {
     /// Waits until it was asked this many times. Never ends when no one can ask any more.
     pub async fn times(&self, times: u32) -> Asked {
         let mut rx = self.0.clone();
-        match rx.wait_for(|asked| asked.times >= times).await {
-            Ok(asked) => *asked,
+        let asked = rx.wait_for(|asked| asked.times >= times).await;
+        match asked.map(|asked| *asked) {
+            Ok(asked) => asked,
             Err(_) => std::future::pending().await,
         }
     }
