@@ -135,9 +135,6 @@ impl Shared {
             self.profile.clone(),
             registry,
             &self.options.guest_source,
-        ),
-            registry,
-            inputs,
         ))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bootproof_harness::container::Container;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
 use bootproof_harness::evidence::{Event, Work};
-use bootproof_harness::machine::{Exceptions, Machine, MachineSpec, RegistryTrust};
+use bootproof_harness::machine::{Exceptions, Machine, MachineSpec};
 use bootproof_harness::profile::Client;
 use bootproof_harness::registry::Registry;
 use bootproof_harness::run::Run;
@@ -220,15 +220,6 @@ async fn machine_spec(
     known: &Known,
 ) -> Result<MachineSpec, StepError> {
     let profile = scene.shared.profile();
-    let guest = registry.guest();
-    let trust = RegistryTrust {
-        address: guest
-            .cert_dir_name
-            .unwrap_or_else(|| registry.place().host.clone()),
-        registries_conf: guest.registries_conf,
-        ca_pem: guest.ca_pem,
-        auth_json: guest.auth_json,
-    };
     let credentials = scene.shared.machines().await?.credentials();
     Ok(MachineSpec {
         name: name.to_owned(),
@@ -236,7 +227,7 @@ async fn machine_spec(
         credentials: credentials
             .map_err(at_fault)?
             .user(&profile.login_user)
-            .registry(trust),
+            .registry(registry.guest()),
         memory_mib: u64::from(profile.machine.memory_mib),
         cpus: profile.machine.cpus,
         ports: vec![profile.web.port],
