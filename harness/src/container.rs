@@ -112,6 +112,11 @@ impl Container {
         published(&output.text()).ok_or_else(|| ContainerError::Answer(output.text()))
     }
 
+    /// From now on it is recorded under another recorder: another scenario goes on with it.
+    pub fn enter(&mut self, recorder: Recorder) {
+        self.recorder = recorder;
+    }
+
     /// Its name in the feature.
     #[must_use]
     pub fn label(&self) -> &str {

@@ -4,10 +4,9 @@
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
 pub mod bootc;
-pub mod containerfile;
-pub mod disk;
 pub mod container;
 pub mod containerfile;
+pub mod disk;
 pub mod evidence;
 pub mod exec;
 pub mod guardian;

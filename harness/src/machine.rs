@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use boot::Expected;
-pub use credentials::{Credentials, RegistryTrust};
+pub use credentials::Credentials;
 pub use error::MachineError;
 pub use kept::KeptMachine;
 pub use libvirt::{DomainState, Hypervisor, LibvirtError};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bootproof_harness::evidence::{Event, Recorder};
-use bootproof_harness::image::{BuildOptions, ImageError, Images, RecipeInputs};
+use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::{Access, Podman};
 use bootproof_harness::profile::{Profile, ReleaseName};
@@ -97,11 +97,8 @@ impl Host {
     async fn images(&self, run: &Run) -> Images {
         let profile = Profile::load(&self.path("profile")).unwrap();
         let registry = Registry::start(run, &self.podman()).await.unwrap();
-        let inputs = RecipeInputs {
-            profile_folder: self.path("profile"),
-            guest_source: self.path("guest"),
-        };
-        Images::new(run, Arc::new(profile), Arc::new(registry), inputs)
+        let (profile, registry) = (Arc::new(profile), Arc::new(registry));
+        Images::new(run, profile, registry, &self.path("guest"))
     }
 }
 
@@ -139,6 +136,12 @@ fn watch_arguments(secrets: &[String], end: &AtomicBool) -> (usize, usize) {
     (seen, looks)
 }
 
+/// What was pushed, by name.
+fn pushed(made: BTreeMap<String, (Built, Pushed)>) -> BTreeMap<String, Pushed> {
+    let pushed = made.into_iter().map(|(name, (_, pushed))| (name, pushed));
+    pushed.collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs podman and a registry"]
 async fn images_are_pushed_once_and_mean_the_same_in_every_run() {
@@ -156,10 +159,11 @@ async fn images_are_pushed_once_and_mean_the_same_in_every_run() {
         });
         let options = BuildOptions::default();
         let names = ["above", "beside"];
-        let pushed = images
+        let made = images
             .build_all(&names, ReleaseName::Old, &options, &run.recorder)
             .await
             .unwrap();
+        let pushed = pushed(made);
         end.store(true, Ordering::Relaxed);
         let (seen, looks) = watcher.join().unwrap();
         assert_eq!(seen, 0);
@@ -249,10 +253,11 @@ async fn a_registry_that_was_down_comes_back_with_its_images() {
     let images = host.images(&run).await;
     let registry = images.registry().clone();
     let (options, release) = (BuildOptions::default(), ReleaseName::New);
-    let pushed = images
+    let made = images
         .build_all(&["below"], release, &options, &run.recorder)
         .await
         .unwrap();
+    let pushed = pushed(made);
     let reference = pushed["below"].tagged("2");
     registry.stop().await.unwrap();
     let down = registry.digest_of(&reference).await.unwrap_err();
@@ -310,10 +315,11 @@ async fn another_from_gives_another_parent() {
     let run = host.run();
     let images = host.images(&run).await;
     let (options, release) = (BuildOptions::default(), ReleaseName::Old);
-    let pushed = images
+    let made = images
         .build_all(&["above", "beside"], release, &options, &run.recorder)
         .await
         .unwrap();
+    let pushed = pushed(made);
     let old = "registry.bootproof.test/demolab/below:latest";
     let new = "registry.bootproof.test/demolab/beside:latest";
     let missing = images.edit_from("above", release, new, old).unwrap_err();

@@ -32,7 +32,11 @@ impl FromStr for Names {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self(
-            text.split('"').skip(1).step_by(2).map(str::to_owned).collect(),
+            text.split('"')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect(),
         ))
     }
 }

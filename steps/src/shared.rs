@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bootproof_harness::disk::Disks;
 use bootproof_harness::http::Http;
-use bootproof_harness::image::{Images, Pushed, RecipeInputs};
+use bootproof_harness::image::{Images, Pushed};
 use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Hypervisor, Machines};
 use bootproof_harness::podman::Podman;
@@ -86,7 +86,11 @@ impl Shared {
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
 
     pub(crate) fn run(&self) -> &Run {
@@ -116,7 +120,8 @@ impl Shared {
     }
 
     async fn open_images(&self) -> Result<Images, StepError> {
-        let podman = Podman::set_up(&self.run.dirs.cache).map_err(|e| StepError::sorted(&e, true))?;
+        let podman =
+            Podman::set_up(&self.run.dirs.cache).map_err(|e| StepError::sorted(&e, true))?;
         let registry = match &self.options.registry {
             None => Registry::start(&self.run, &podman).await,
             Some(name) => {
@@ -125,11 +130,12 @@ impl Shared {
             }
         };
         let registry = Arc::new(registry.map_err(at_fault)?);
-        let inputs = RecipeInputs {
-            profile_folder: self.profile.folder.clone(),
-            guest_source: self.options.guest_source.clone(),
-        };
-        Ok(Images::new(&self.run, self.profile.clone(), registry, inputs))
+        Ok(Images::new(
+            &self.run,
+            self.profile.clone(),
+            registry,
+            &self.options.guest_source,
+        ))
     }
 
     /// The machines, on a libvirt that answers.
@@ -148,7 +154,10 @@ impl Shared {
 
     /// The cache of disks, recorded under a scenario.
     pub(crate) async fn disks(&self, run: Run) -> Result<Disks, StepError> {
-        Ok(Disks::new(run, self.images().await?.registry().podman().clone()))
+        Ok(Disks::new(
+            run,
+            self.images().await?.registry().podman().clone(),
+        ))
     }
 
     /// A visitor for pages.
@@ -171,7 +180,11 @@ impl Shared {
             let names: Vec<&str> = all.keys().map(String::as_str).collect();
             StepError::error(format!(
                 "no image \"{image}\" was pushed in this run (pushed: {})",
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
             ))
         })
     }

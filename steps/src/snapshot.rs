@@ -37,7 +37,13 @@ pub fn matches(
     }
     let kept = folder.join(format!("{name}.snap"));
     let seen = out.join("snapshots").join(format!("{name}.txt"));
-    store(recorder, out, &seen, &format!("{name} as it was seen"), text)?;
+    store(
+        recorder,
+        out,
+        &seen,
+        &format!("{name} as it was seen"),
+        text,
+    )?;
     let Ok(snapshot) = std::fs::read_to_string(&kept) else {
         return Err(StepError::failed(format!(
             "there is no snapshot {kept} yet; what was seen is in {seen}. \
@@ -46,7 +52,13 @@ pub fn matches(
     };
     let difference = difference(contents(&snapshot), text);
     let path = out.join("snapshots").join(format!("{name}.diff"));
-    store(recorder, out, &path, &format!("how {name} differs from its snapshot"), &difference)?;
+    store(
+        recorder,
+        out,
+        &path,
+        &format!("how {name} differs from its snapshot"),
+        &difference,
+    )?;
     Err(StepError::failed(format!(
         "{name} differs from its snapshot {kept}:\n{difference}"
     )))
@@ -94,7 +106,10 @@ mod tests {
 
     #[test]
     fn the_header_of_a_snapshot_is_not_its_text() {
-        assert_eq!(contents("---\nsource: a\n---\nline\n---\nend\n"), "line\n---\nend");
+        assert_eq!(
+            contents("---\nsource: a\n---\nline\n---\nend\n"),
+            "line\n---\nend"
+        );
     }
 
     #[test]

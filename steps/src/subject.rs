@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Duration;
 
 use bootproof_harness::container::{Container, ContainerError};
 use bootproof_harness::disk::DiskError;
@@ -14,6 +15,9 @@ use bootproof_harness::registry::RegistryError;
 use bootproof_harness::ssh::{KeyError, Remote, SshError};
 
 use crate::StepError;
+
+/// How long a command in a container may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An error that knows whose fault it is.
 pub(crate) trait Judged: Error + 'static {
@@ -47,7 +51,10 @@ impl Judged for KeyError {
 }
 
 /// A step's error from one that knows whose fault it is.
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what map_err hands over"
+)]
 pub(crate) fn at_fault(error: impl Judged) -> StepError {
     StepError::sorted(&error, error.is_infrastructure())
 }
@@ -80,7 +87,7 @@ impl Subject {
             System::Machine(machine) => Ok(machine),
             System::Container(container) => Err(StepError::error(format!(
                 "{} is a container; this phrase is about a machine",
-                container.name()
+                container.label()
             ))),
         }
     }
@@ -100,7 +107,9 @@ impl Subject {
                 .output(Remote::argv(argv).as_root())
                 .await
                 .map_err(at_fault)?,
-            System::Container(container) => container.exec(argv).await.map_err(at_fault)?,
+            System::Container(container) => {
+                container.exec(argv, PATIENCE).await.map_err(at_fault)?
+            }
         };
         Ok(Ran {
             code: output.code,
@@ -132,7 +141,7 @@ impl Subject {
     pub(crate) fn url(&self, port: u16) -> Result<String, StepError> {
         let url = match &self.system {
             System::Machine(machine) => machine.url(port),
-            System::Container(container) => Some(container.url()),
+            System::Container(container) => Some(format!("http://127.0.0.1:{}", container.port())),
         };
         url.ok_or_else(|| StepError::error(format!("port {port} is not forwarded")))
     }
@@ -162,7 +171,8 @@ mod tests {
 
     #[test]
     fn os_release_is_read_with_and_without_quotes() {
-        let read = parse_os_release("ID=debian\n# no\nVERSION_ID=\"12\"\n\nNAME='Debian GNU/Linux'\n");
+        let read =
+            parse_os_release("ID=debian\n# no\nVERSION_ID=\"12\"\n\nNAME='Debian GNU/Linux'\n");
         assert_eq!(read["ID"], "debian");
         assert_eq!(read["VERSION_ID"], "12");
         assert_eq!(read["NAME"], "Debian GNU/Linux");

@@ -22,11 +22,26 @@ pub struct StepDoc {
 
 /// The chapters: every file with step definitions.
 const CHAPTERS: &[(&str, &str)] = &[
-    ("steps/src/chapter/images.rs", include_str!("chapter/images.rs")),
-    ("steps/src/chapter/machines.rs", include_str!("chapter/machines.rs")),
-    ("steps/src/chapter/containers.rs", include_str!("chapter/containers.rs")),
-    ("steps/src/chapter/pages.rs", include_str!("chapter/pages.rs")),
-    ("steps/src/chapter/system.rs", include_str!("chapter/system.rs")),
+    (
+        "steps/src/chapter/images.rs",
+        include_str!("chapter/images.rs"),
+    ),
+    (
+        "steps/src/chapter/machines.rs",
+        include_str!("chapter/machines.rs"),
+    ),
+    (
+        "steps/src/chapter/containers.rs",
+        include_str!("chapter/containers.rs"),
+    ),
+    (
+        "steps/src/chapter/pages.rs",
+        include_str!("chapter/pages.rs"),
+    ),
+    (
+        "steps/src/chapter/system.rs",
+        include_str!("chapter/system.rs"),
+    ),
 ];
 
 /// Every phrase, in the order of the chapters.
@@ -45,8 +60,11 @@ fn read(file: &str, source: &str) -> Vec<StepDoc> {
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
         } else if let Some((keyword, expression)) = attribute(line) {
-            let (example, words): (Vec<&str>, Vec<&str>) =
-                doc.iter().copied().filter(|l| !l.is_empty()).partition(|l| l.starts_with("Example: "));
+            let (example, words): (Vec<&str>, Vec<&str>) = doc
+                .iter()
+                .copied()
+                .filter(|l| !l.is_empty())
+                .partition(|l| l.starts_with("Example: "));
             found.push(StepDoc {
                 keyword,
                 expression,

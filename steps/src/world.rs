@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use bootproof_harness::evidence::{Event, Recorder};
 
+use crate::StepError;
 use crate::shared::Shared;
 use crate::subject::Subject;
-use crate::StepError;
 
 /// A scenario as it begins.
 #[derive(Debug, Clone)]

@@ -61,19 +61,29 @@ configure() {
 	rm -f "$root"/etc/hostname "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id"
 	[ -e "$root/etc/containers/policy.json" ] ||
 		echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$root/etc/containers/policy.json"
-	# Under BIOS it automounts an ESP on /boot, and finalizing a staged deployment at shutdown then fails: the update is lost.
 	mkdir -p "$root/etc/systemd/system-generators" "$root/etc/tmpfiles.d"
+	# Under BIOS it automounts an ESP on /boot, and finalizing a staged deployment at shutdown then fails: the update is lost.
 	ln -sfn /dev/null "$root/etc/systemd/system-generators/systemd-gpt-auto-generator"
+	# It fails where there is no vsock; sshd listens on TCP here.
+	ln -sfn /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 	# It wants /home and /srv to be directories; here they lead to /var.
 	ln -sfn /dev/null "$root/etc/tmpfiles.d/home.conf"
 
 	in_root systemctl --quiet enable systemd-networkd.service systemd-resolved.service ssh.service ssh-hostkeys.service
 	# What has no use on a machine whose packages come with its image, or waits for what a test network never brings.
-	local unit
-	for unit in systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-		e2scrub_all.timer e2scrub_reap.service bootc-fetch-apply-updates.timer; do
+	quiet disable systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+		e2scrub_all.timer e2scrub_reap.service bootc-fetch-apply-updates.timer
+	# What would redo on the machine what the image brings done, leaving a changed /etc that no later image replaces.
+	quiet mask ldconfig.service systemd-update-done.service systemd-journal-catalog-update.service systemd-hwdb-update.service
+}
+
+# Disables or masks those of the units that this release has.
+quiet() {
+	local verb=$1 unit
+	shift
+	for unit in "$@"; do
 		if [ -e "$root/usr/lib/systemd/system/$unit" ] || [ -e "$root/lib/systemd/system/$unit" ]; then
-			in_root systemctl --quiet disable "$unit"
+			in_root systemctl --quiet "$verb" "$unit"
 		fi
 	done
 }
@@ -139,6 +149,9 @@ layout() {
 	mkdir -p "$root"/var/{cache/apt/archives/partial,lib/apt/lists/partial}
 	chmod 0700 "$root/var/roothome"
 	ln -s ../../usr/lib/sysimage/dpkg "$root/var/lib/dpkg"
+	# For the packages of derived images; on the machine tmpfiles.d makes them.
+	ln -s ../run "$root/var/run"
+	ln -s ../run/lock "$root/var/lock"
 
 	find "$root/run" "$root/tmp" "$root/dev" -mindepth 1 -delete
 	rm -f "$root"/etc/{passwd,group,shadow,gshadow,subuid,subgid}-

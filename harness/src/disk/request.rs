@@ -4,6 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::registry::Registry;
+
 /// How the client in the installing container reads the image.
 #[derive(Debug, Clone, Default)]
 pub struct DiskAccess {
@@ -13,6 +15,18 @@ pub struct DiskAccess {
     pub authfile: Option<Utf8PathBuf>,
     /// The registry's real address, and a `certs.d`-style folder for it.
     pub certs: Option<(String, Utf8PathBuf)>,
+}
+
+impl From<&Registry> for DiskAccess {
+    fn from(registry: &Registry) -> Self {
+        let access = registry.access().clone();
+        let host = registry.place().host.clone();
+        Self {
+            registries_conf: Some(access.registries_conf),
+            authfile: access.authfile,
+            certs: access.cert_dir.map(|folder| (host, folder)),
+        }
+    }
 }
 
 /// What is asked of a disk. Everything that is serialized is part of the key.

@@ -88,7 +88,7 @@ impl Maker<'_> {
 
     fn keys(&self) -> Result<Keys, ImageError> {
         let recipe = &self.recipe.recipe;
-        let guest = &self.images.0.inputs.guest_source;
+        let guest = &self.images.0.guest_source;
         let mirror = std::env::var(MIRROR).unwrap_or_default();
         let started = Digester::default()
             .text("arch", std::env::consts::ARCH)
@@ -180,7 +180,7 @@ impl Maker<'_> {
             return Ok(finished);
         }
         let out = cache::partial(&finished, self.images.run().id.as_str());
-        let guest = &self.images.0.inputs.guest_source;
+        let guest = &self.images.0.guest_source;
         let mut mounts = vec![
             format!("{}:/recipe:ro", self.recipe.recipe),
             format!("{guest}:/src:ro"),

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::registry::GuestAccess;
 use crate::secret::{Secret, register};
 use crate::ssh::{KeyPair, PublicKey};
 
@@ -21,26 +22,13 @@ const CERTS: &str = "/etc/containers/certs.d";
 /// ostree's own place for a pull secret that does not outlive the boot.
 const AUTH: &str = "/run/ostree/auth.json";
 
-/// How a machine reaches a registry.
-#[derive(Debug, Clone)]
-pub struct RegistryTrust {
-    /// The registry's real address as the guest sees it, `10.0.2.2:PORT`.
-    pub address: String,
-    /// `registries.conf` text that maps the one name to that address.
-    pub registries_conf: String,
-    /// The certificate authority, in PEM, when it is the run's own.
-    pub ca_pem: Option<String>,
-    /// `auth.json` text, when the registry wants a password.
-    pub auth_json: Option<Secret>,
-}
-
 /// What enters a machine from outside its image.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     host_key: KeyPair,
     login_key: PublicKey,
     users: Vec<String>,
-    registry: Option<RegistryTrust>,
+    registry: Option<GuestAccess>,
 }
 
 struct File {
@@ -73,8 +61,8 @@ impl Credentials {
 
     /// Has the machine trust the registry.
     #[must_use]
-    pub fn registry(mut self, trust: RegistryTrust) -> Self {
-        self.registry = Some(trust);
+    pub fn registry(mut self, access: GuestAccess) -> Self {
+        self.registry = Some(access);
         self
     }
 
@@ -100,9 +88,11 @@ impl Credentials {
         let mut paths = vec![KEYS.to_owned()];
         let files = self.files().into_iter().map(|file| file.path);
         paths.extend(files.filter(|p| p.starts_with("/etc/") && !p.starts_with(KEYS)));
-        if let Some(registry) = &self.registry {
-            paths.push(format!("{CERTS}/{}", registry.address));
-        }
+        let certs = self
+            .registry
+            .as_ref()
+            .and_then(|r| r.cert_dir_name.as_ref());
+        paths.extend(certs.map(|name| format!("{CERTS}/{name}")));
         paths.sort();
         paths
     }
@@ -123,12 +113,8 @@ impl Credentials {
         }
         if let Some(registry) = &self.registry {
             files.push(file(REGISTRIES, 0o644, &registry.registries_conf));
-            if let Some(ca) = &registry.ca_pem {
-                files.push(file(
-                    &format!("{CERTS}/{}/ca.crt", registry.address),
-                    0o644,
-                    ca,
-                ));
+            if let (Some(ca), Some(name)) = (&registry.ca_pem, &registry.cert_dir_name) {
+                files.push(file(&format!("{CERTS}/{name}/ca.crt"), 0o644, ca));
             }
             if let Some(auth) = &registry.auth_json {
                 files.push(file(AUTH, 0o600, auth.expose()));
@@ -173,8 +159,8 @@ mod tests {
         let login = KeyPair::generate("login").unwrap();
         Credentials::new(host, login.public().clone())
             .user("bootc-user")
-            .registry(RegistryTrust {
-                address: "10.0.2.2:5001".into(),
+            .registry(GuestAccess {
+                cert_dir_name: Some("10.0.2.2:5001".into()),
                 registries_conf: "[[registry]]\nprefix = \"x\"\n".into(),
                 ca_pem: Some("-----BEGIN CERTIFICATE-----\nAAAA\n".into()),
                 auth_json: Some(Secret::new("{\"auths\":{\"10.0.2.2:5001\":{}}}")),

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -266,9 +267,11 @@ fn identity(pid: rustix::process::Pid) -> Option<(i32, u64)> {
     Some((pid, after.split(' ').nth(19)?.parse().ok()?))
 }
 
-/// The registry's folder in the run's scratch, in the ledger before it is there.
+/// A folder for a registry in the run's scratch, in the ledger before it is there. A run may have several registries.
 pub(super) fn make_folder(run: &Run) -> Result<Utf8PathBuf, RegistryError> {
-    let folder = run.dirs.scratch.join("registry");
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = run.dirs.scratch.join(format!("registry-{number}"));
     run.ledger.own(Resource::Folder {
         path: folder.clone(),
     })?;

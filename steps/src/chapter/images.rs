@@ -12,8 +12,8 @@ use crate::{StepError, World};
 #[given(expr = "the image(s) {names} of the {release} release is/are built and pushed")]
 async fn built_and_pushed(
     world: &mut World,
-    Names(names): Names,
-    Release(release): Release,
+    names: Names,
+    release: Release,
 ) -> Result<(), StepError> {
-    world.build_and_push(&names, release).await
+    world.build_and_push(&names.0, release.0).await
 }

@@ -9,8 +9,8 @@ use crate::{StepError, World};
 ///
 /// Example: `"homepage" runs the old release`
 #[then(expr = "{string} runs the {release} release")]
-async fn runs(world: &mut World, name: String, Release(release): Release) -> Result<(), StepError> {
-    world.runs_release(&name, release).await
+async fn runs(world: &mut World, name: String, release: Release) -> Result<(), StepError> {
+    world.runs_release(&name, release.0).await
 }
 
 /// The whole of os-release is the one on record for this release.

@@ -1,9 +1,11 @@
 //! What the World does with machines and containers.
 
+use std::time::Duration;
+
 use bootproof_harness::container::Container;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
 use bootproof_harness::evidence::{Event, Work};
-use bootproof_harness::machine::{Exceptions, Machine, MachineSpec, RegistryTrust};
+use bootproof_harness::machine::{Exceptions, Machine, MachineSpec};
 use bootproof_harness::profile::Client;
 use bootproof_harness::registry::Registry;
 use bootproof_harness::run::Run;
@@ -15,6 +17,9 @@ use crate::subject::{Subject, System, at_fault};
 
 /// Changes when disks made by an older bootproof must not be used again.
 const DISK_BUILDER: &str = "1";
+
+/// How long systemd may take in a container, which runs at the host's speed.
+const UP: Duration = Duration::from_secs(60);
 
 impl Scene {
     /// The run, recorded under this scenario.
@@ -37,7 +42,8 @@ impl World {
         let run = scene.run();
         let podman = scene.shared.images().await?.registry().podman().clone();
         let port = scene.shared.profile().web.port;
-        let container = Container::start(&run, &podman, &known.image_id, name, port)
+        let image = &known.image_id;
+        let container = Container::start(&run, &podman, image, name, port, &scene.recorder)
             .await
             .map_err(at_fault)?;
         let system = System::Container(Box::new(container));
@@ -46,11 +52,24 @@ impl World {
     }
 
     pub(crate) async fn brought_up(&mut self, name: &str) -> Result<(), StepError> {
-        match &self.subject(name)?.system {
-            System::Container(container) => container.wait_running().await.map_err(at_fault),
+        let deadline = self.scene()?.run().host_deadline(UP);
+        let System::Container(container) = &self.subject(name)?.system else {
             // A boot that was waited for has settled already, and its failed units were looked at.
-            System::Machine(_) => Ok(()),
+            return Ok(());
+        };
+        let failed = container.wait_running(deadline).await.map_err(at_fault)?;
+        if failed.is_empty() {
+            return Ok(());
         }
+        Err(StepError::failed(format!(
+            "in \"{name}\" {} failed: {}",
+            if failed.len() == 1 {
+                "a unit has"
+            } else {
+                "units have"
+            },
+            failed.join(", ")
+        )))
     }
 
     pub(crate) async fn deploy(&mut self, name: &str, image: &str) -> Result<(), StepError> {
@@ -201,15 +220,6 @@ async fn machine_spec(
     known: &Known,
 ) -> Result<MachineSpec, StepError> {
     let profile = scene.shared.profile();
-    let guest = registry.guest();
-    let trust = RegistryTrust {
-        address: guest
-            .cert_dir_name
-            .unwrap_or_else(|| registry.place().host.clone()),
-        registries_conf: guest.registries_conf,
-        ca_pem: guest.ca_pem,
-        auth_json: guest.auth_json,
-    };
     let credentials = scene.shared.machines().await?.credentials();
     Ok(MachineSpec {
         name: name.to_owned(),
@@ -217,7 +227,7 @@ async fn machine_spec(
         credentials: credentials
             .map_err(at_fault)?
             .user(&profile.login_user)
-            .registry(trust),
+            .registry(registry.guest()),
         memory_mib: u64::from(profile.machine.memory_mib),
         cpus: profile.machine.cpus,
         ports: vec![profile.web.port],

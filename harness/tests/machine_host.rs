@@ -1,0 +1,368 @@
+//! A real machine, from an image to a rollback: needs podman, a registry, libvirt and an image.
+//!
+//! `BOOTPROOF_TEST_IMAGE` names a bootable image as podman pulls it, such as `oci:/tmp/oci-bookworm`.
+
+use std::time::{Duration, Instant};
+
+use bootproof_harness::bootc::Verb;
+use bootproof_harness::disk::{Backing, DiskAccess, DiskError, DiskRequest, Disks, InstallFault};
+use bootproof_harness::evidence::Recorder;
+use bootproof_harness::http::{Http, HttpError};
+use bootproof_harness::ledger::{Ledger, PortRange, Ports};
+use bootproof_harness::machine::{
+    Credentials, Exceptions, Expected, Hypervisor, Machine, MachineError, MachineSpec, Machines,
+};
+use bootproof_harness::podman::Podman;
+use bootproof_harness::registry::Registry;
+use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::ssh::{KeyPair, Login, Remote, Ssh, SshError};
+use camino::{Utf8Path, Utf8PathBuf};
+
+const NAME: &str = "registry.bootproof.test/demolab/probe";
+
+/// A run of its own, in folders of its own, removed at the end.
+struct Lab {
+    _dir: tempfile::TempDir,
+    run: Run,
+    podman: Podman,
+    registry: Registry,
+}
+
+fn say(began: Instant, what: &str) {
+    eprintln!("[{:6.1} s] {what}", began.elapsed().as_secs_f64());
+}
+
+impl Lab {
+    async fn set_up() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("bootproof-machine-")
+            .tempdir_in("/var/tmp")
+            .unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap().to_owned();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        std::fs::set_permissions(&root, open).unwrap();
+        let id = RunId::random().unwrap();
+        // The cache may be shared between repeats, to save time while working on the test itself.
+        let cache = std::env::var("BOOTPROOF_TEST_CACHE")
+            .map_or_else(|_| root.join("cache"), Utf8PathBuf::from);
+        let dirs = Dirs::of(&id, &cache, &root.join("state"), &root.join("out"));
+        let run = Run {
+            recorder: Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
+            ledger: Ledger::open(&dirs.state, &id).unwrap(),
+            id,
+            dirs,
+            accel: Accel::Tcg,
+            timeout_scale: 1.0,
+            keep: Keep::Never,
+        };
+        let podman = Podman::set_up(&run.dirs.cache).unwrap();
+        let registry = Registry::start(&run, &podman).await.unwrap();
+        Self {
+            _dir: dir,
+            run,
+            podman,
+            registry,
+        }
+    }
+
+    /// The image under test, pushed as TAG; its digest.
+    async fn push(&self, local: &str, tag: &str) -> String {
+        let target = self.registry.push_target("demolab", "probe", tag);
+        let access = self.registry.access();
+        let mut cmd = self.registry.podman().podman().args(["push", "-q"]);
+        if let Some(certs) = &access.cert_dir {
+            cmd = cmd.args(["--cert-dir", certs.as_str()]);
+        }
+        let digest = self.run.dirs.out.join("digest");
+        let cmd = cmd.args(["--digestfile", digest.as_str(), local, &target]);
+        cmd.deadline(Duration::from_secs(300)).run().await.unwrap();
+        std::fs::read_to_string(digest).unwrap().trim().to_owned()
+    }
+
+    async fn base(&self) -> String {
+        let image = std::env::var("BOOTPROOF_TEST_IMAGE")
+            .expect("set BOOTPROOF_TEST_IMAGE to a bootable image, such as oci:/tmp/oci-bookworm");
+        let pull = self.podman.podman().args(["pull", "-q", &image]);
+        let out = pull.deadline(Duration::from_secs(300)).run().await.unwrap();
+        out.text().lines().last().unwrap().to_owned()
+    }
+
+    /// The base with another version and another file in it.
+    async fn derived(&self, base: &str) -> String {
+        let text = format!(
+            "FROM {base}\nRUN echo second > /usr/share/probe\n\
+             LABEL org.opencontainers.image.version=second\n"
+        );
+        let build = self.podman.podman().args(["build", "-q", "-f", "-", "."]);
+        let build = build.cwd(&self.run.dirs.out).stdin(text);
+        let out = build
+            .deadline(Duration::from_secs(300))
+            .run()
+            .await
+            .unwrap();
+        out.text().lines().last().unwrap().to_owned()
+    }
+
+    fn request(&self, local: &str, digest: &str) -> DiskRequest {
+        DiskRequest {
+            image_reference: format!("{NAME}:latest"),
+            local_image: local.to_owned(),
+            digest: digest.to_owned(),
+            source_imgref: format!("registry:{NAME}@{digest}"),
+            target_imgref: format!("{NAME}:latest"),
+            size_bytes: 5 << 30,
+            image_bytes: None,
+            filesystem: "ext4".into(),
+            root_size: None,
+            kargs: vec!["console=tty0".into(), "console=ttyS0,115200".into()],
+            client_args: vec![],
+            builder_version: "test".into(),
+            pid_host: false,
+            access: DiskAccess::from(&self.registry),
+        }
+    }
+
+    async fn machines(&self) -> Machines {
+        let uri = Hypervisor::default_uri();
+        let hypervisor = Hypervisor::open(&uri, self.run.accel).await.unwrap();
+        let ports = Ports::new(&self.run.dirs.state, PortRange::from_env().unwrap());
+        Machines::new(self.run.clone(), hypervisor, ports).unwrap()
+    }
+
+    fn spec(&self, name: &str, disk: Backing, credentials: Credentials) -> MachineSpec {
+        MachineSpec {
+            name: name.into(),
+            disk,
+            credentials: credentials
+                .user("nobody-yet")
+                .registry(self.registry.guest()),
+            memory_mib: 2048,
+            cpus: 2,
+            ports: vec![80],
+            reachable: Duration::from_secs(60),
+            digest: None,
+            exceptions: Exceptions::default(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a host: podman, a registry, libvirt, BOOTPROOF_TEST_IMAGE; some minutes under TCG"]
+async fn a_machine_from_its_image_to_a_rollback() {
+    let began = Instant::now();
+    let lab = Lab::set_up().await;
+    let base = lab.base().await;
+    let first = lab.push(&base, "latest").await;
+    say(began, "image pushed");
+
+    let disks = Disks::new(lab.run.clone(), lab.podman.clone());
+    let request = lab.request(&base, &first);
+    too_small(&disks, &request).await;
+    say(began, "a disk that is too small was refused");
+    let disk = disks.ensure(&request).await.unwrap();
+    say(began, &format!("disk made (cached: {})", disk.cached()));
+    assert!(disks.ensure(&request).await.unwrap().cached());
+
+    let machines = lab.machines().await;
+    let credentials = machines.credentials().unwrap();
+    let mut spec = lab.spec("home page", Backing::Disk(disk), credentials);
+    spec.digest = Some(first.clone());
+    let smbios = spec.credentials.smbios();
+    let mut machine = machines.start(spec).await.unwrap();
+    say(began, "machine started");
+    let boot = machine.boot().await.unwrap().clone();
+    say(began, &format!("{boot:#?}"));
+    say(began, machine.client().unwrap());
+    assert_eq!(boot.digest.as_deref(), Some(first.as_str()));
+    assert_eq!(boot.os_release["ID"], "debian");
+
+    no_secret_is_to_be_seen(&lab, &machine, smbios.expose()).await;
+    commands(&machine).await;
+    strict(&machine).await;
+    nobody_listens(&machine).await;
+    say(
+        began,
+        "commands, host key and forwards are as they should be",
+    );
+
+    let second_image = lab.derived(&base).await;
+    let second = lab.push(&second_image, "second").await;
+    let (queued, _) = machine
+        .bootc(&Verb::switch(format!("{NAME}:second")))
+        .await
+        .unwrap();
+    say(began, &format!("{queued:?}"));
+    let status = machine.status().await.unwrap();
+    assert_eq!(status.staged_digest(), Some(second.as_str()));
+    let boot = machine.reboot(Expected::Next).await.unwrap().clone();
+    say(began, &format!("switched: {boot:?}"));
+    assert_eq!(boot.digest.as_deref(), Some(second.as_str()));
+
+    machine
+        .bootc(&Verb::Rollback { apply: false })
+        .await
+        .unwrap();
+    // A promise that is broken is noticed: the digest expected is not the one that boots.
+    let broken = machine.reboot(Expected::Digest(second)).await.unwrap_err();
+    assert!(matches!(broken, MachineError::Promises { .. }), "{broken}");
+    assert!(!broken.is_infrastructure());
+    say(began, &broken.to_string());
+    assert_eq!(machine.boots()[2].digest, Some(first));
+
+    let halted = machine.shutdown().await.unwrap();
+    say(began, "shut down");
+    let credentials = machines.credentials().unwrap();
+    let spec = lab.spec("child", Backing::Overlay(halted.overlay()), credentials);
+    let mut child = machines.start(spec).await.unwrap();
+    child.boot().await.unwrap();
+    say(began, "a child runs on an overlay of it");
+    panics(&child).await;
+    say(began, "a panic was noticed");
+    child.release(false).await.unwrap();
+    halted.release().unwrap();
+
+    let registry = lab.registry;
+    registry.stop().await.unwrap();
+    drop(registry);
+    let left: Vec<_> = lab.run.ledger.owned();
+    let machines_left = format!("{left:?}");
+    assert!(!machines_left.contains("Domain"), "{machines_left}");
+    assert!(!machines_left.contains("Port"), "{machines_left}");
+    assert!(!machines_left.contains("machines"), "{machines_left}");
+    bootproof_harness::ledger::sweep::sweep(&lab.run.ledger, &lab.podman).await;
+    assert_eq!(lab.run.ledger.owned(), []);
+}
+
+async fn too_small(disks: &Disks, request: &DiskRequest) {
+    let small = DiskRequest {
+        size_bytes: 700 << 20,
+        ..request.clone()
+    };
+    let error = disks.ensure(&small).await.unwrap_err();
+    eprintln!("{error}");
+    let DiskError::Install { fault, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(*fault, InstallFault::TooSmall);
+}
+
+async fn no_secret_is_to_be_seen(lab: &Lab, machine: &Machine, smbios: &str) {
+    let key = machine.ssh().login().key.private().expose().to_owned();
+    let auth = lab.registry.guest().auth_json.unwrap();
+    let mut secrets: Vec<&str> = key.lines().filter(|l| !l.starts_with("---")).collect();
+    secrets.push(smbios.rsplit('=').find(|part| part.len() > 40).unwrap());
+    secrets.push(auth.expose());
+    let mut seen = String::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let cmdline = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        seen.push_str(&String::from_utf8_lossy(&cmdline));
+    }
+    assert!(seen.contains(machine.domain()), "the machine's own process");
+    let xml = bootproof_harness::exec::Cmd::new("virsh")
+        .args([
+            "-c",
+            &Hypervisor::default_uri(),
+            "dumpxml",
+            "--security-info",
+        ])
+        .arg(machine.domain());
+    seen.push_str(&xml.run().await.unwrap().text());
+    assert!(seen.contains("</domain>"));
+    for secret in secrets {
+        assert!(!seen.contains(secret), "a secret is to be seen");
+    }
+}
+
+async fn commands(machine: &Machine) {
+    let ssh = machine.ssh();
+    let out = ssh
+        .output(Remote::shell("echo out; echo err >&2; exit 3"))
+        .await
+        .unwrap();
+    assert_eq!((out.code, out.text().as_str()), (3, "out"));
+    assert_eq!(out.complaint(), "err");
+    let out = ssh.output(Remote::shell("kill -TERM $$")).await.unwrap();
+    assert_eq!(out.code, 128 + 15);
+    let big = ssh
+        .output(Remote::shell(
+            "head -c 9000000 /dev/zero; head -c 3000000 /dev/zero >&2",
+        ))
+        .await
+        .unwrap();
+    assert!(big.stdout.len() <= 4 << 20 && big.stderr.len() == 3_000_000);
+    let slow = Remote::argv(["sleep", "60"]).deadline(Duration::from_secs(4));
+    let asked = Instant::now();
+    let error = machine.output(slow).await.unwrap_err();
+    assert!(matches!(error, MachineError::Slow { .. }), "{error}");
+    assert!(!error.is_infrastructure());
+    assert!(asked.elapsed() < Duration::from_secs(20));
+    let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    ssh.copy_to(bytes.clone(), "/var/tmp/it's", 0o640)
+        .await
+        .unwrap();
+    let stat = Remote::argv(["stat", "-c", "%a %s", "/var/tmp/it's"]);
+    let out = ssh.run(stat).await.unwrap();
+    assert_eq!(out.text(), "640 1200000");
+    let back = ssh.copy_from("/var/tmp/it's", 2 << 20).await.unwrap();
+    assert!(back == bytes);
+    let error = ssh.copy_from("/var/tmp/it's", 1000).await.unwrap_err();
+    assert!(matches!(error, SshError::TooLong { .. }), "{error}");
+    // Side by side, and cut off when nobody waits any more.
+    let two = futures::future::join(
+        ssh.run(Remote::argv(["sleep", "2"])),
+        ssh.run(Remote::argv(["sleep", "2"])),
+    );
+    let asked = Instant::now();
+    let (a, b) = two.await;
+    a.and(b).unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    let endless = ssh.run(Remote::argv(["sleep", "600"]).deadline(Duration::from_secs(600)));
+    let _ = tokio::time::timeout(Duration::from_millis(500), endless).await;
+}
+
+async fn strict(machine: &Machine) {
+    let login = machine.ssh().login().clone();
+    let other = KeyPair::generate("another").unwrap();
+    let wrong_host = Login {
+        host_key: other.public().clone(),
+        ..login.clone()
+    };
+    let ssh = Ssh::new(wrong_host, Recorder::unrecorded());
+    let error = ssh.ready(Duration::from_secs(30)).await.unwrap_err();
+    assert!(matches!(error, SshError::HostKey { .. }), "{error}");
+    eprintln!("{error}");
+    let wrong_key = Login {
+        key: other,
+        ..login
+    };
+    let ssh = Ssh::new(wrong_key, Recorder::unrecorded());
+    let error = ssh.ready(Duration::from_secs(30)).await.unwrap_err();
+    assert!(matches!(error, SshError::Auth { .. }), "{error}");
+    eprintln!("{error}");
+}
+
+async fn nobody_listens(machine: &Machine) {
+    let http = Http::new(Recorder::unrecorded()).unwrap();
+    let url = machine.url(80).unwrap();
+    let error = http.get(&url, Duration::from_secs(30)).await.unwrap_err();
+    assert!(matches!(error, HttpError::Empty { .. }), "{error}");
+    eprintln!("{error}");
+}
+
+async fn panics(machine: &Machine) {
+    let crash =
+        Remote::shell("echo 1 > /proc/sys/kernel/sysrq; sleep 1; echo c > /proc/sysrq-trigger");
+    let asked = Instant::now();
+    let error = machine
+        .output(crash.deadline(Duration::from_secs(120)))
+        .await
+        .unwrap_err();
+    let took = asked.elapsed();
+    eprintln!(
+        "noticed {:.1} s after it was asked for: {error}",
+        took.as_secs_f64()
+    );
+    assert!(matches!(error, MachineError::Alarm { .. }), "{error}");
+    assert!(!error.is_infrastructure());
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
