@@ -33,7 +33,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Runs again when something changes, but not for each file that is compiled below `guest/target`.
-#[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
 fn watch(root: &Path, folder: &str) -> Result<(), Box<dyn Error>> {
     if !root.join(folder).exists() {
         println!("cargo::rerun-if-changed={folder}");

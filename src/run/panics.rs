@@ -1,5 +1,6 @@
 //! Panics: cucumber's steps end in one when they do not pass, which is no news; the others are.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::thread::ThreadId;
 
@@ -20,7 +21,7 @@ pub fn take_over(recorder: Recorder) {
             LAST.with_borrow_mut(|last| *last = place);
             return;
         }
-        let text = panic.payload_as_str().unwrap_or("it says nothing");
+        let text = text_of(panic.payload());
         recorder.record(Event::Warning {
             message: format!(
                 "the harness panicked in the background: {text} (at {})",
@@ -31,6 +32,15 @@ pub fn take_over(recorder: Recorder) {
             before(panic);
         }
     }));
+}
+
+/// The text a panic was made with.
+pub fn text_of(payload: &dyn Any) -> String {
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+        .unwrap_or_else(|| "it says nothing".to_owned())
 }
 
 /// Where this thread panicked last.

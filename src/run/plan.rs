@@ -21,16 +21,6 @@ pub enum Tier {
     Machine,
 }
 
-impl Tier {
-    /// The word as it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Application => "application",
-            Self::Machine => "machine",
-        }
-    }
-}
-
 /// A scenario of a feature file, its outline expanded, its background's steps in front.
 #[derive(Debug, Clone)]
 pub struct Scenario {

@@ -82,7 +82,7 @@ pub async fn run(asked: Asked) -> Result<Exit, Ended> {
         _ = stop.times(1) => Ok(None),
     };
     let ended = match begun {
-        Ok(Some(begun)) => begun.to_the_end(asked, &podman, ask, stop).await,
+        Ok(Some(begun)) => begun.see_through(asked, &podman, ask, stop).await,
         Ok(None) => {
             sweep(&ledger, &podman).await;
             Ok(Exit::Interrupted)
@@ -116,6 +116,7 @@ async fn begin(
     state: &Utf8Path,
     ledger: &Ledger,
 ) -> Result<Begun, Ended> {
+    let began = Instant::now();
     let mut dirs = Dirs::of(id, cache, state, Utf8Path::new(""));
     make_scratch(ledger, &dirs.scratch)?;
     let mut places = Places::new(dirs.scratch.join("assets"));
@@ -147,7 +148,7 @@ async fn begin(
         profile,
         places,
         capability,
-        began: Instant::now(),
+        began,
     })
 }
 
@@ -163,7 +164,7 @@ fn make_scratch(ledger: &Ledger, scratch: &Utf8Path) -> Result<(), Ended> {
 }
 
 impl Begun {
-    async fn to_the_end(
+    async fn see_through(
         mut self,
         asked: Asked,
         podman: &Podman,
@@ -284,8 +285,8 @@ impl Begun {
             run: self.run.id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             user: facts.user.clone(),
-            host: facts.host.clone(),
-            host_os: facts.host_os.clone(),
+            host: facts.name.clone(),
+            host_os: format!("{}, kernel {}", facts.os, facts.kernel),
             profile: self.profile.name.clone(),
             profile_digest: self.profile.digest.clone(),
             accel: self.run.accel,

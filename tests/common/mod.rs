@@ -1,5 +1,7 @@
 //! A throw-away project to run the real command in, away from the host's own caches and runs.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;

@@ -1,4 +1,4 @@
-use bootproof_harness::evidence::{Recorder, Work};
+use bootproof_harness::evidence::{Boot, Recorder, Work};
 use bootproof_harness::run::{Accel, RunId};
 
 use super::*;

@@ -1,6 +1,5 @@
 //! cucumber's events, written into the record.
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -9,6 +8,7 @@ use cucumber::event::{Cucumber, Feature, Hook, Scenario, Step, StepError};
 use cucumber::{Event, Writer, cli, gherkin, parser};
 
 use super::id_of;
+use crate::run::panics::text_of;
 
 /// A writer whose output is the record.
 pub(super) struct Record {
@@ -162,13 +162,4 @@ fn sort(text: &str) -> (Verdict, String) {
         .into_iter()
         .find_map(|(word, verdict)| Some((verdict, text.strip_prefix(word)?.to_owned())))
         .unwrap_or_else(|| (Verdict::Error, text.to_owned()))
-}
-
-/// The text a panic was made with.
-pub(super) fn text_of(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-        .unwrap_or_else(|| "it says nothing".to_owned())
 }

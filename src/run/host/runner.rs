@@ -16,8 +16,9 @@ use futures::channel::mpsc;
 use futures::stream::{self, FuturesUnordered, LocalBoxStream};
 use futures::{FutureExt as _, SinkExt as _, Stream, StreamExt as _, future};
 
-use super::record::{read_failure, text_of};
+use super::record::read_failure;
 use super::{Begin, Chosen, Rules, Stage, id_of};
+use crate::run::panics::{self, text_of};
 use crate::run::schedule::{Cause, Schedule};
 use crate::run::stop::Stop;
 
@@ -276,7 +277,6 @@ fn explain(payload: &(dyn Any + Send)) -> String {
     {
         return text;
     }
-    let place =
-        crate::run::panics::last_place().map_or_else(String::new, |place| format!(" (at {place})"));
+    let place = panics::last_place().map_or_else(String::new, |place| format!(" (at {place})"));
     format!("error: the harness panicked: {text}{place}")
 }

@@ -55,8 +55,8 @@ fn collection() -> Collection<Small> {
         })
         .given(None, re("^the harness breaks$"), |_, _| {
             async {
-                let none: Option<u8> = None;
-                none.expect("a number");
+                let nothing: Vec<u8> = Vec::new();
+                nothing.first().expect("a number");
             }
             .boxed_local()
         })
