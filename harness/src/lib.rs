@@ -10,6 +10,7 @@ pub mod disk;
 pub mod evidence;
 pub mod exec;
 pub mod guardian;
+pub mod host;
 pub mod http;
 pub mod image;
 pub mod ledger;
