@@ -38,7 +38,8 @@ packages=(
 # Only main: a derived image adds updates, so that "before the update" is a state that can be built.
 unpack() {
 	say "unpacking $suite from $mirror"
-	mmdebstrap --quiet --variant=minbase \
+	# INITRD=No: the packages would make an initramfs before its settings are here.
+	INITRD=No mmdebstrap --quiet --variant=minbase \
 		--dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' \
