@@ -153,19 +153,22 @@ impl Maker<'_> {
         if exists.output().await?.code == 0 {
             return Ok(image);
         }
-        let folder = self.cache().join("tmp");
-        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
-        let scratch = tempfile::tempdir_in(&folder).map_err(file_error(&folder))?;
+        // In the run's own folder: what a killed run leaves running is known by it, and mmdebstrap unpacks there too.
+        let folder = self.images.run().dirs.scratch.join(format!("builder-{key}"));
         let entry = self.images.run().ledger.own(Resource::Folder {
-            path: Utf8PathBuf::from(scratch.path().to_string_lossy().into_owned()),
+            path: folder.clone(),
         })?;
-        let tar = format!("{}/builder.tar", scratch.path().display());
+        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        let tar = folder.join("builder.tar").into_string();
         let script = self.recipe.recipe.join("builder.sh");
-        let cmd = Cmd::new("bash").arg(script.as_str()).arg(&tar);
+        let cmd = Cmd::new("bash")
+            .arg(script.as_str())
+            .arg(&tar)
+            .env("TMPDIR", folder.as_str());
         self.step("the builder", cmd).await?;
         let import = podman.podman().args(["import", "--quiet", &tar, &image]);
         self.step("the builder's image", import).await?;
-        drop(scratch);
+        std::fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
         self.images.run().ledger.release(entry)?;
         Ok(image)
     }
@@ -274,6 +277,8 @@ impl Maker<'_> {
             cmd = cmd.arg(format!("--env={MIRROR}"));
         }
         for mount in mounts {
+            // podman takes what does not begin with a slash for the name of a volume.
+            let mount = camino::absolute_utf8(mount).map_err(file_error(Utf8Path::new(mount)))?;
             cmd = cmd.arg(format!("--volume={mount}"));
         }
         let part = script[0].rsplit('/').next().unwrap_or("script");
