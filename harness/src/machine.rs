@@ -209,7 +209,12 @@ impl Machine {
         let recorder = self.run.recorder.clone();
         let released = if keep {
             self.ssh.forget();
-            Some(kept::keep(&self)?)
+            let kept = kept::keep(&self)?;
+            // The sweep at the end of the run spares it; `bootproof clean` does not.
+            for entry in [self.ledger_folder, self.ledger_domain] {
+                self.run.ledger.keep(entry)?;
+            }
+            Some(kept)
         } else {
             self.destroy().await?;
             None

@@ -193,6 +193,7 @@ async fn images_are_pushed_once_and_mean_the_same_in_every_run() {
         let all = pushed.into_values().map(|image| (image.name, image.digest));
         digests.push(all.collect::<Vec<_>>());
         registry.stop().await.unwrap();
+        drop((images, registry));
         let left: Vec<_> = run.ledger.owned().into_iter().map(|(_, r)| r).collect();
         let only_folders = left.iter().all(|r| matches!(r, Resource::Folder { .. }));
         assert!(only_folders, "{left:?}");

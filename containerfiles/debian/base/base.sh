@@ -39,6 +39,7 @@ packages=(
 unpack() {
 	say "unpacking $suite from $mirror"
 	mmdebstrap --quiet --variant=minbase \
+		--dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \

@@ -31,6 +31,7 @@ packages=(
 say "unpacking $suite from $mirror"
 started=$SECONDS
 mmdebstrap --quiet --variant=apt \
+	--dpkgopt=force-unsafe-io \
 	--dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' \
 	--dpkgopt='path-include=/usr/share/doc/*/copyright' \

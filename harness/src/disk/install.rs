@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{DiskError, DiskRequest, InstallFault};
 use crate::exec::Output;
 use crate::ledger::Resource;
+use crate::ledger::sweep::remove;
 use crate::podman::Podman;
 use crate::run::Run;
 
@@ -39,20 +40,34 @@ pub(super) async fn install(
         .deadline(run.host_deadline(DEADLINE))
         .on_line(move |line| recorder.doing(format!("disk: {line}")))
         .output()
-        .await?;
-    run.recorder.command("host", &output);
-    keep_log(run, request, &output);
-    run.ledger.release(running)?;
-    if output.code != 0 {
-        // The loop devices stay in the ledger: whether the client detached them is for the sweep to see.
-        return Err(DiskError::Install {
-            image: request.image_reference.clone(),
-            fault: InstallFault::classify(output.code, &output.complaint()),
-            reason: reason(&output),
-        });
+        .await;
+    let result = output.map_err(DiskError::from).and_then(|output| {
+        run.recorder.command("host", &output);
+        keep_log(run, request, &output);
+        judge(request, &output)
+    });
+    if result.is_ok() {
+        run.ledger.release(running)?;
+        run.ledger.release(loops)?;
+    } else {
+        // A client that was killed leaves a container or loop devices, which must go before their file does.
+        // What cannot be removed now stays in the ledger.
+        for entry in [running, loops] {
+            let _ = remove(&run.ledger, entry, podman).await;
+        }
     }
-    run.ledger.release(loops)?;
-    Ok(disk)
+    result.map(|()| disk)
+}
+
+fn judge(request: &DiskRequest, output: &Output) -> Result<(), DiskError> {
+    if output.code == 0 {
+        return Ok(());
+    }
+    Err(DiskError::Install {
+        image: request.image_reference.clone(),
+        fault: InstallFault::classify(output.code, &output.complaint()),
+        reason: reason(output),
+    })
 }
 
 /// The client's own last words, without those of its helpers before them.

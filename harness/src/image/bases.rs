@@ -235,13 +235,18 @@ impl Maker<'_> {
             &format!("oci:{folder}/oci"),
         ]);
         self.step("storing the base", push).await?;
+        let kernel = podman.podman().args([
+            "run",
+            "--rm",
+            "--network=none",
+            "--security-opt=label=disable",
+            "--entrypoint=sh",
+            &format!("--volume={folder}:/out"),
+        ]);
         let copy = "cp /usr/lib/modules/*/vmlinuz /out/vmlinuz";
-        let kernel = podman
-            .podman()
-            .args(["run", "--rm", "--network=none", "--entrypoint=sh"])
-            .arg(format!("--volume={folder}:/out"))
-            .args([&id, "-c", copy]);
-        self.step("taking the kernel out", kernel).await?;
+        let command = [id.as_str(), "-c", copy];
+        self.in_container("taking the kernel out", "kernel", kernel, &command)
+            .await?;
         for name in ["raw", "work"] {
             let path = folder.join(name);
             std::fs::remove_dir_all(&path).map_err(file_error(&path))?;
@@ -249,7 +254,7 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// Runs a script in a container of the builder's, which is in the ledger before it is there.
+    /// Runs a script in a container of the builder's.
     async fn in_builder(
         &self,
         what: &str,
@@ -257,12 +262,6 @@ impl Maker<'_> {
         mounts: &[String],
         script: &[&str],
     ) -> Result<(), ImageError> {
-        let run = self.images.run();
-        let part = script[0].rsplit('/').next().unwrap_or("script");
-        let part = part.trim_end_matches(".sh");
-        let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
-        let ledger = &run.ledger;
-        let entry = ledger.own(Resource::Container { name: name.clone() })?;
         let mut cmd = self.images.podman().podman().args([
             "run",
             "--rm",
@@ -274,18 +273,36 @@ impl Maker<'_> {
         if std::env::var_os(MIRROR).is_some() {
             cmd = cmd.arg(format!("--env={MIRROR}"));
         }
-        cmd = cmd.arg(format!("--name={name}"));
         for mount in mounts {
             cmd = cmd.arg(format!("--volume={mount}"));
         }
-        let cmd = cmd.arg(builder).arg("bash").args(script.iter().copied());
+        let part = script[0].rsplit('/').next().unwrap_or("script");
+        let part = part.trim_end_matches(".sh");
+        let command = [&[builder, "bash"], script].concat();
+        self.in_container(what, part, cmd, &command).await
+    }
+
+    /// Runs a container that is in the ledger before it is there: `podman run` with its options, then image and command.
+    async fn in_container(
+        &self,
+        what: &str,
+        part: &str,
+        options: Cmd,
+        command: &[&str],
+    ) -> Result<(), ImageError> {
+        let run = self.images.run();
+        let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
+        let entry = run.ledger.own(Resource::Container { name: name.clone() })?;
+        let cmd = options
+            .arg(format!("--name={name}"))
+            .args(command.iter().copied());
         let result = self.step(what, cmd).await;
         if result.is_err() {
             // podman was killed at the deadline; its container was not.
             let remove = ["rm", "--force", "--time=0", "--ignore", &name];
             self.images.podman().podman().args(remove).run().await?;
         }
-        ledger.release(entry)?;
+        run.ledger.release(entry)?;
         result.map(|_| ())
     }
 

@@ -20,6 +20,9 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// How long questions about itself may take, as measured under KVM.
 const QUESTION: Duration = Duration::from_secs(30);
 
+/// Among how many last lines of the console a login prompt counts: the kernel may write after it.
+const PROMPT: usize = 8;
+
 /// Which digest a boot is expected to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
@@ -162,12 +165,11 @@ impl Machine {
         }
     }
 
-    /// A login prompt on the console shows that the guest is alive.
+    /// A login prompt among the console's last lines shows that the guest is alive.
     fn prompt(&self) -> Option<String> {
-        let last = self.console.last_line().borrow().clone();
-        let line = last.trim_end();
-        line.ends_with("login:")
-            .then(|| format!("its console shows a login prompt ({line})"))
+        let lines = self.console.tail(PROMPT);
+        let prompt = lines.iter().rev().find(|line| line.contains(" login:"))?;
+        Some(format!("its console shows a login prompt ({prompt})"))
     }
 
     /// Waits until starting has come to an end, well or not: only then can failed units be counted.
