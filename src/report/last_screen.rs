@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bootproof_harness::evidence::Verdict;
 
 use super::paint::{Paint, duration};
-use super::summary::{RunSummary, Scenario};
+use super::summary::{NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::timing::Row;
 
 /// How many lines of a reason are shown; the record holds all of it.
@@ -56,8 +56,10 @@ fn counts(summary: &RunSummary, paint: Paint) -> String {
             paint.verdict(verdict, &text)
         })
         .collect();
-    if of("not run") > 0 {
-        parts.push(format!("{} not run", of("not run")));
+    for word in [UNFINISHED, NOT_RUN] {
+        if of(word) > 0 {
+            parts.push(format!("{} {word}", of(word)));
+        }
     }
     let total = summary.scenarios.len();
     let plural = if total == 1 { "" } else { "s" };

@@ -14,6 +14,12 @@ use super::timing::{self, Piece};
 /// The number of `run.json`'s schema.
 pub const SUMMARY_SCHEMA: u32 = 1;
 
+/// Counted so when a scenario was cut off.
+pub const UNFINISHED: &str = "unfinished";
+
+/// Counted so when a scenario did not begin.
+pub const NOT_RUN: &str = "not run";
+
 /// The events cannot be made a summary of.
 #[derive(Debug, Error)]
 pub enum FoldError {
@@ -55,7 +61,11 @@ impl RunSummary {
                 .unwrap_or(0.0);
         }
         for scenario in &summary.scenarios {
-            let word = scenario.verdict.map_or("not run", Verdict::as_str);
+            let word = match scenario.verdict {
+                Some(verdict) => verdict.as_str(),
+                None if scenario.attempts > 0 => UNFINISHED,
+                None => NOT_RUN,
+            };
             *summary.counts.entry(word.to_owned()).or_default() += 1;
         }
         summary.timing = timing::table(&pieces, summary.seconds);

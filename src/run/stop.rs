@@ -1,10 +1,15 @@
 //! Being asked to end: once to wind down, twice to leave at once.
 
+use std::time::{Duration, Instant};
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// What asks when a run's budget is used up, where else a signal's name stands.
 pub const BUDGET: &str = "its budget";
+
+/// `timeout`, `sudo` and CI runners signal a process and then its group: what comes this soon is the same request.
+const ECHO: Duration = Duration::from_millis(300);
 
 /// How urgently, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,13 +73,17 @@ pub fn listen(ask: Ask) -> std::io::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut hup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
+        let mut last: Option<Instant> = None;
         loop {
             let by = tokio::select! {
                 _ = int.recv() => "SIGINT",
                 _ = term.recv() => "SIGTERM",
                 _ = hup.recv() => "SIGHUP",
             };
-            ask.ask(by);
+            if last.is_none_or(|last| last.elapsed() > ECHO) {
+                ask.ask(by);
+            }
+            last = Some(Instant::now());
         }
     });
     Ok(())

@@ -38,7 +38,7 @@ pub struct RunSummary {
     pub arguments: Vec<String>,
     /// Each feature file's SHA-256.
     pub features: BTreeMap<String, String>,
-    /// How many scenarios had which verdict; `not run` for those that have none.
+    /// How many scenarios had which verdict; `not run` and `unfinished` for those that have none.
     pub counts: BTreeMap<String, usize>,
     /// The scenarios, in the order of the files.
     pub scenarios: Vec<Scenario>,

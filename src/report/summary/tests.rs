@@ -112,7 +112,8 @@ fn a_run_that_crashed_is_told_as_far_as_it_came() {
     let summary = RunSummary::from_events(&RunSummary::read(&text)).unwrap();
     assert!(summary.incomplete);
     assert_eq!(summary.exit_code, None);
-    assert_eq!(summary.counts["not run"], 3);
+    assert_eq!(summary.counts[NOT_RUN], 2);
+    assert_eq!(summary.counts[UNFINISHED], 1);
     assert_eq!(summary.scenarios[0].failing_step().unwrap().text, "step 1");
 }
 
