@@ -128,10 +128,11 @@ pub fn rollback(manner: Manner) -> Result<()> {
         manner.say("notice: Reverting queued rollback state");
     }
     let deployments = system.sysroot().deployments();
+    // Not `.clone()`: that is ostree's own, a copy which ostree then takes for another deployment.
     let order: Vec<ostree::Deployment> = rollback
         .order
         .iter()
-        .map(|&i| deployments[i].clone())
+        .map(|&i| Clone::clone(&deployments[i]))
         .collect();
     system
         .sysroot()

@@ -28,6 +28,7 @@ pub fn render(host: &Host) -> String {
 
 fn section(out: &mut String, mark: char, title: &str, entry: &BootEntry) {
     let width = title.chars().count();
+    let mark_of_booted = mark != ' ';
     let mut mark = Some(mark);
     let mut row = |name: &str, value: &str| {
         let mark = mark.take().unwrap_or(' ');
@@ -59,7 +60,8 @@ fn section(out: &mut String, mark: char, title: &str, entry: &BootEntry) {
     if entry.pinned {
         row("Pinned", "yes");
     }
-    if let Some(update) = &entry.cached_update {
+    // To what is kept for a rollback, the booted image is news.
+    if let Some(update) = entry.cached_update.as_ref().filter(|_| mark_of_booted) {
         let version = update
             .version
             .as_ref()

@@ -82,15 +82,18 @@ fn facts(found: &Found) -> String {
 }
 
 /// An error and all its causes on one line, whatever a child process wrote into them.
+///
+/// Causes are often repeated by what wraps them; once is enough.
 pub fn one_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    let mut parts: Vec<&str> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
-        if parts.last() != Some(&line) {
-            parts.push(line);
-        }
+        let mut parts: Vec<&str> = line.split(": ").collect();
+        parts.dedup();
+        lines.push(parts.join(": "));
     }
-    parts.join("; ")
+    lines.dedup();
+    lines.join("; ")
 }
 
 #[cfg(test)]
@@ -138,5 +141,7 @@ mod tests {
     fn an_error_is_one_line_with_its_whole_chain() {
         let error = anyhow::anyhow!("manifest unknown\n\n  for x\n  for x\n").context("pulling x");
         assert_eq!(one_line(&error), "pulling x: manifest unknown; for x");
+        let error = anyhow::anyhow!("calling A: calling A: no: no").context("pulling x");
+        assert_eq!(one_line(&error), "pulling x: calling A: no");
     }
 }

@@ -26,15 +26,6 @@ use crate::profile::{ImageSpec, Profile, ReleaseName};
 use crate::registry::Registry;
 use crate::run::Run;
 
-/// What the recipes of a profile's bases are made from.
-#[derive(Debug, Clone)]
-pub struct RecipeInputs {
-    /// The profile's folder.
-    pub profile_folder: Utf8PathBuf,
-    /// The guest client's source.
-    pub guest_source: Utf8PathBuf,
-}
-
 /// What is different about one build.
 #[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
@@ -103,7 +94,8 @@ struct Inner {
     run: Run,
     profile: Arc<Profile>,
     registry: Arc<Registry>,
-    inputs: RecipeInputs,
+    /// The guest client's source, for the bases the profile makes itself.
+    guest_source: Utf8PathBuf,
     /// The bases of the profile that are in the registry by now.
     bases: Mutex<BTreeMap<String, bases::Once>>,
     /// What was pushed in this run: references with tags.
@@ -111,19 +103,20 @@ struct Inner {
 }
 
 impl Images {
-    /// The images of a profile, in a registry.
+    /// The images of a profile, in a registry. Bases that the profile makes itself carry the client made from
+    /// `guest_source`.
     #[must_use]
     pub fn new(
         run: &Run,
         profile: Arc<Profile>,
         registry: Arc<Registry>,
-        inputs: RecipeInputs,
+        guest_source: &Utf8Path,
     ) -> Self {
         Self(Arc::new(Inner {
             run: run.clone(),
             profile,
             registry,
-            inputs,
+            guest_source: guest_source.to_owned(),
             bases: Mutex::default(),
             pushed: Mutex::default(),
         }))

@@ -4,11 +4,13 @@
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
 pub mod bootc;
+pub mod container;
 pub mod containerfile;
 pub mod disk;
 pub mod evidence;
 pub mod exec;
 pub mod guardian;
+pub mod host;
 pub mod http;
 pub mod image;
 pub mod ledger;

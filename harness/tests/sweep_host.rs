@@ -1,4 +1,5 @@
 //! The sweep on a real host: libvirt, podman, loop devices and mounts. `ci/test` runs these with `--ignored`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -59,7 +60,7 @@ fn uri() -> String {
 async fn define(uri: &str, name: &str, folder: &Utf8Path) {
     let xml = format!(
         "<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>\
-         <os><type arch='x86_64' machine='q35'>hvm</type></os></domain>"
+         <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features></domain>"
     );
     let file = folder.join(format!("{name}.xml"));
     std::fs::write(&file, xml).unwrap();

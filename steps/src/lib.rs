@@ -1,1 +1,17 @@
-//! Placeholder replaced in the next commit.
+//! bootproof's vocabulary: the World, and step definitions that stay thin.
+//!
+//! A definition parses a phrase into typed parameters, calls the harness and asserts at most one thing.
+
+mod chapter;
+mod error;
+mod parameter;
+mod shared;
+pub mod snapshot;
+mod subject;
+mod vocabulary;
+mod world;
+
+pub use error::{StepError, chain};
+pub use shared::{Options, Shared};
+pub use vocabulary::{StepDoc, matching, vocabulary};
+pub use world::{Entered, World};

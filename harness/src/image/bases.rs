@@ -88,7 +88,7 @@ impl Maker<'_> {
 
     fn keys(&self) -> Result<Keys, ImageError> {
         let recipe = &self.recipe.recipe;
-        let guest = &self.images.0.inputs.guest_source;
+        let guest = &self.images.0.guest_source;
         let mirror = std::env::var(MIRROR).unwrap_or_default();
         let started = Digester::default()
             .text("arch", std::env::consts::ARCH)
@@ -153,19 +153,22 @@ impl Maker<'_> {
         if exists.output().await?.code == 0 {
             return Ok(image);
         }
-        let folder = self.cache().join("tmp");
-        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
-        let scratch = tempfile::tempdir_in(&folder).map_err(file_error(&folder))?;
+        // In the run's own folder: what a killed run leaves running is known by it, and mmdebstrap unpacks there too.
+        let folder = self.images.run().dirs.scratch.join(format!("builder-{key}"));
         let entry = self.images.run().ledger.own(Resource::Folder {
-            path: Utf8PathBuf::from(scratch.path().to_string_lossy().into_owned()),
+            path: folder.clone(),
         })?;
-        let tar = format!("{}/builder.tar", scratch.path().display());
+        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        let tar = folder.join("builder.tar").into_string();
         let script = self.recipe.recipe.join("builder.sh");
-        let cmd = Cmd::new("bash").arg(script.as_str()).arg(&tar);
+        let cmd = Cmd::new("bash")
+            .arg(script.as_str())
+            .arg(&tar)
+            .env("TMPDIR", folder.as_str());
         self.step("the builder", cmd).await?;
         let import = podman.podman().args(["import", "--quiet", &tar, &image]);
         self.step("the builder's image", import).await?;
-        drop(scratch);
+        std::fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
         self.images.run().ledger.release(entry)?;
         Ok(image)
     }
@@ -180,7 +183,7 @@ impl Maker<'_> {
             return Ok(finished);
         }
         let out = cache::partial(&finished, self.images.run().id.as_str());
-        let guest = &self.images.0.inputs.guest_source;
+        let guest = &self.images.0.guest_source;
         let mut mounts = vec![
             format!("{}:/recipe:ro", self.recipe.recipe),
             format!("{guest}:/src:ro"),
@@ -235,13 +238,18 @@ impl Maker<'_> {
             &format!("oci:{folder}/oci"),
         ]);
         self.step("storing the base", push).await?;
+        let kernel = podman.podman().args([
+            "run",
+            "--rm",
+            "--network=none",
+            "--security-opt=label=disable",
+            "--entrypoint=sh",
+            &format!("--volume={folder}:/out"),
+        ]);
         let copy = "cp /usr/lib/modules/*/vmlinuz /out/vmlinuz";
-        let kernel = podman
-            .podman()
-            .args(["run", "--rm", "--network=none", "--entrypoint=sh"])
-            .arg(format!("--volume={folder}:/out"))
-            .args([&id, "-c", copy]);
-        self.step("taking the kernel out", kernel).await?;
+        let command = [id.as_str(), "-c", copy];
+        self.in_container("taking the kernel out", "kernel", kernel, &command)
+            .await?;
         for name in ["raw", "work"] {
             let path = folder.join(name);
             std::fs::remove_dir_all(&path).map_err(file_error(&path))?;
@@ -249,7 +257,7 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// Runs a script in a container of the builder's, which is in the ledger before it is there.
+    /// Runs a script in a container of the builder's.
     async fn in_builder(
         &self,
         what: &str,
@@ -257,12 +265,6 @@ impl Maker<'_> {
         mounts: &[String],
         script: &[&str],
     ) -> Result<(), ImageError> {
-        let run = self.images.run();
-        let part = script[0].rsplit('/').next().unwrap_or("script");
-        let part = part.trim_end_matches(".sh");
-        let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
-        let ledger = &run.ledger;
-        let entry = ledger.own(Resource::Container { name: name.clone() })?;
         let mut cmd = self.images.podman().podman().args([
             "run",
             "--rm",
@@ -274,18 +276,38 @@ impl Maker<'_> {
         if std::env::var_os(MIRROR).is_some() {
             cmd = cmd.arg(format!("--env={MIRROR}"));
         }
-        cmd = cmd.arg(format!("--name={name}"));
         for mount in mounts {
+            // podman takes what does not begin with a slash for the name of a volume.
+            let mount = camino::absolute_utf8(mount).map_err(file_error(Utf8Path::new(mount)))?;
             cmd = cmd.arg(format!("--volume={mount}"));
         }
-        let cmd = cmd.arg(builder).arg("bash").args(script.iter().copied());
+        let part = script[0].rsplit('/').next().unwrap_or("script");
+        let part = part.trim_end_matches(".sh");
+        let command = [&[builder, "bash"], script].concat();
+        self.in_container(what, part, cmd, &command).await
+    }
+
+    /// Runs a container that is in the ledger before it is there: `podman run` with its options, then image and command.
+    async fn in_container(
+        &self,
+        what: &str,
+        part: &str,
+        options: Cmd,
+        command: &[&str],
+    ) -> Result<(), ImageError> {
+        let run = self.images.run();
+        let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
+        let entry = run.ledger.own(Resource::Container { name: name.clone() })?;
+        let cmd = options
+            .arg(format!("--name={name}"))
+            .args(command.iter().copied());
         let result = self.step(what, cmd).await;
         if result.is_err() {
             // podman was killed at the deadline; its container was not.
             let remove = ["rm", "--force", "--time=0", "--ignore", &name];
             self.images.podman().podman().args(remove).run().await?;
         }
-        ledger.release(entry)?;
+        run.ledger.release(entry)?;
         result.map(|_| ())
     }
 

@@ -68,14 +68,6 @@ pub enum ImageError {
         #[source]
         source: ExecError,
     },
-    /// A base was made, and something is missing in it.
-    #[error("the base {reference} makes no sense: {why}")]
-    BaseIncomplete {
-        /// The base's reference.
-        reference: String,
-        /// What is wrong.
-        why: String,
-    },
     /// What was pushed is not what the registry has.
     #[error("pushed {reference} as {pushed}, and the registry says {answered}")]
     Digest {

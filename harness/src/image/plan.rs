@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{BuildOptions, ImageError, Images, Pushed};
+use super::{BuildOptions, Built, ImageError, Images, Pushed};
 use crate::containerfile;
 use crate::evidence::Recorder;
 use crate::profile::{Profile, ReleaseName};
@@ -111,7 +111,7 @@ impl Images {
         release: ReleaseName,
         options: &BuildOptions,
         recorder: &Recorder,
-    ) -> Result<BTreeMap<String, Pushed>, ImageError> {
+    ) -> Result<BTreeMap<String, (Built, Pushed)>, ImageError> {
         let plan = self.plan(names, release)?;
         let tags = Arc::new(vec![
             self.0.profile.release(release).tag.clone(),
@@ -119,7 +119,7 @@ impl Images {
         ]);
         let at_once = std::thread::available_parallelism().map_or(2, usize::from);
         let turns = Arc::new(Semaphore::new(at_once));
-        let mut builds: JoinSet<Result<Pushed, ImageError>> = JoinSet::new();
+        let mut builds: JoinSet<Result<(Built, Pushed), ImageError>> = JoinSet::new();
         let (mut begun, mut done) = (BTreeSet::new(), BTreeSet::new());
         let mut pushed = BTreeMap::new();
         loop {
@@ -131,15 +131,16 @@ impl Images {
                     // Never closed, so that a turn always comes.
                     let _turn = turns.acquire().await.ok();
                     let built = images.build(&name, release, &options, &recorder).await?;
-                    images.push(&built, &tags, &recorder).await
+                    let pushed = images.push(&built, &tags, &recorder).await?;
+                    Ok((built, pushed))
                 });
             }
             let Some(ended) = builds.join_next().await else {
                 return Ok(pushed);
             };
-            let image = ended??;
+            let (built, image) = ended??;
             done.insert(image.name.clone());
-            pushed.insert(image.name.clone(), image);
+            pushed.insert(image.name.clone(), (built, image));
         }
     }
 }

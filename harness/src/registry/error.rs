@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use thiserror::Error;
 
 use crate::exec::ExecError;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, PortError};
 use crate::run::RandomError;
 use crate::wait::WaitError;
 
@@ -31,6 +31,9 @@ pub enum RegistryError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// No port can be had.
+    #[error(transparent)]
+    Port(#[from] PortError),
     /// No program that serves a registry is installed.
     #[error(
         "no registry program is installed, neither docker-registry nor registry (./ci/setup installs it)"

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,7 +12,7 @@ use tokio::sync::Mutex;
 use super::query::Ping;
 use super::{RegistryError, USER, tls};
 use crate::exec::{Cmd, Daemon};
-use crate::ledger::{EntryId, Resource};
+use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource, start_time};
 use crate::run::Run;
 use crate::secret::{Secret, redact};
 use crate::wait::{self, Look};
@@ -34,7 +35,8 @@ pub(super) struct Server {
     log: Utf8PathBuf,
     config: Utf8PathBuf,
     program: &'static str,
-    port: u16,
+    /// Kept while it is down as well, so that it can come back to the same address.
+    port: PortLease,
     ca: String,
     password: Secret,
     running: Mutex<Option<Running>>,
@@ -42,12 +44,12 @@ pub(super) struct Server {
 
 struct Running {
     daemon: Daemon,
-    entries: Vec<EntryId>,
+    entry: Option<EntryId>,
 }
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Server(127.0.0.1:{}, {})", self.port, self.folder)
+        write!(f, "Server(127.0.0.1:{}, {})", self.port(), self.folder)
     }
 }
 
@@ -55,6 +57,7 @@ impl Server {
     pub(super) async fn start(run: &Run) -> Result<Self, RegistryError> {
         let program = installed().ok_or(RegistryError::NotInstalled)?;
         let folder = make_folder(run)?;
+        let ports = Ports::new(&run.dirs.state, PortRange::from_env()?);
         let certificates = tls::make(&run.id)?;
         let password = Secret::random(16)?;
         // The password is as random as a key: a costly hash would only slow each request down.
@@ -71,7 +74,7 @@ impl Server {
             config: folder.join("registry.yml"),
             folder,
             program,
-            port: 0,
+            port: ports.lease(&run.ledger)?,
             ca: certificates.ca,
             password,
             running: Mutex::new(None),
@@ -79,21 +82,22 @@ impl Server {
         let mut tries = 0;
         loop {
             tries += 1;
-            server.port = free_port()?;
             write_private(&server.config, &server.yaml()?)?;
             match server.serve().await {
                 Ok(running) => {
                     server.running = Mutex::new(Some(running));
                     return Ok(server);
                 }
-                Err(error) if port_was_taken(&error) && tries < PORTS_TRIED => {}
+                Err(error) if port_was_taken(&error) && tries < PORTS_TRIED => {
+                    server.port = ports.lease(&run.ledger)?;
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.port
+        self.port.port()
     }
 
     pub(super) fn folder(&self) -> &Utf8Path {
@@ -144,7 +148,6 @@ impl Server {
             .open(&self.log)
             .map_err(fail)?;
         let ledger = &self.run.ledger;
-        let mut entries = vec![ledger.own(Resource::Port { port: self.port })?];
         // Settings in the environment would win over those in the file: REGISTRY_AUTH_FILE, for one.
         let foreign = std::env::vars().map(|(name, _)| name);
         let cmd = foreign
@@ -155,11 +158,15 @@ impl Server {
         let daemon = cmd.spawn(&log)?;
         // A process has no id before it is there. Should the run be killed between the two lines, the folder is in the
         // ledger already, and the process has a path below it in its command line.
-        if let Some((pid, started)) = daemon.pid().and_then(identity) {
-            let what = format!("registry {}", self.config);
-            entries.push(ledger.own(Resource::Process { pid, started, what })?);
-        }
-        let mut running = Running { daemon, entries };
+        let pid = daemon.pid().map(|pid| pid.as_raw_nonzero().get());
+        let entry = match pid.and_then(|pid| Some((pid, start_time(pid)?))) {
+            Some((pid, started)) => {
+                let what = format!("registry {}", self.config);
+                Some(ledger.own(Resource::Process { pid, started, what })?)
+            }
+            None => None,
+        };
+        let mut running = Running { daemon, entry };
         match self.answers(&mut running).await {
             Ok(()) => Ok(running),
             Err(error) => {
@@ -170,9 +177,9 @@ impl Server {
     }
 
     async fn answers(&self, running: &mut Running) -> Result<(), RegistryError> {
-        let ping = Ping::new(&format!("127.0.0.1:{}", self.port), Some(&self.ca))?;
+        let ping = Ping::new(&format!("127.0.0.1:{}", self.port()), Some(&self.ca))?;
         let deadline = self.run.host_deadline(ANSWERS_WITHIN);
-        let what = format!("the registry on 127.0.0.1:{}", self.port);
+        let what = format!("the registry on 127.0.0.1:{}", self.port());
         let mut ended = None;
         let waited = wait::until(&what, deadline, || {
             let gone = running.daemon.ended().ok().flatten();
@@ -207,7 +214,7 @@ impl Server {
 
     async fn end(&self, running: Running) -> Result<(), RegistryError> {
         running.daemon.stop(ENDS_WITHIN).await;
-        for entry in running.entries {
+        if let Some(entry) = running.entry {
             self.run.ledger.release(entry)?;
         }
         Ok(())
@@ -224,7 +231,7 @@ impl Server {
                 "maintenance": { "uploadpurging": { "enabled": false } },
             },
             "http": {
-                "addr": format!("127.0.0.1:{}", self.port),
+                "addr": format!("127.0.0.1:{}", self.port()),
                 "secret": Secret::random(16)?.expose(),
                 "tls": { "certificate": path("server.crt"), "key": path("server.key") },
             },
@@ -247,28 +254,11 @@ fn installed() -> Option<&'static str> {
         .find(|program| folders.iter().any(|f| f.join(program).is_file()))
 }
 
-fn free_port() -> Result<u16, RegistryError> {
-    std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|source| RegistryError::Unreachable {
-            address: "127.0.0.1".to_owned(),
-            why: format!("no free port: {source}"),
-        })
-}
-
-/// A process's id and start time, which together are never used again.
-fn identity(pid: rustix::process::Pid) -> Option<(i32, u64)> {
-    let pid = pid.as_raw_nonzero().get();
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; field 22 is the twentieth after it.
-    let (_, after) = stat.rsplit_once(") ")?;
-    Some((pid, after.split(' ').nth(19)?.parse().ok()?))
-}
-
-/// The registry's folder in the run's scratch, in the ledger before it is there.
+/// A folder for a registry in the run's scratch, in the ledger before it is there. A run may have several registries.
 pub(super) fn make_folder(run: &Run) -> Result<Utf8PathBuf, RegistryError> {
-    let folder = run.dirs.scratch.join("registry");
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = run.dirs.scratch.join(format!("registry-{number}"));
     run.ledger.own(Resource::Folder {
         path: folder.clone(),
     })?;
@@ -308,14 +298,6 @@ pub(super) fn write_private(path: &Utf8Path, text: &str) -> Result<(), RegistryE
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_is_known_by_when_it_started() {
-        let own = rustix::process::getpid();
-        let (pid, started) = identity(own).unwrap();
-        assert_eq!(pid, i32::try_from(std::process::id()).unwrap());
-        assert!(started > 0);
-    }
 
     #[test]
     fn private_files_are_private() {

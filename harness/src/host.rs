@@ -1,0 +1,281 @@
+//! What this host can do: every answer is the outcome of really trying, never of a file that exists.
+//!
+//! `bootproof doctor` shows a [`HostReport`]; a run asks it which tiers it may use and how machines run.
+
+mod checks;
+mod kvm;
+mod os;
+mod space;
+mod tier;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+use thiserror::Error;
+
+pub use kvm::KvmOutcome;
+pub use os::{Family, HostFacts};
+pub use tier::{Tier, TierReport, UnknownTier, Why};
+
+use crate::ledger::{Ledger, LedgerError, PortRange, sweep};
+use crate::podman::{Podman, PodmanError};
+use crate::run::{Accel, Dirs, RandomError, RunId};
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It works.
+    Ok,
+    /// It works, or is not needed for a tier, but something will be slower or missing.
+    Warn,
+    /// It does not work: the tiers that need it cannot run.
+    Missing,
+}
+
+/// One thing that was tried.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// How it ended.
+    pub status: Status,
+    /// What was found, in one line.
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    /// The tiers that need it.
+    pub tiers: Vec<Tier>,
+}
+
+impl Check {
+    fn new(name: &'static str, status: Status, found: impl Into<String>, tiers: &[Tier]) -> Self {
+        // A tool's complaint may be of many lines; a check is one.
+        let found: Vec<String> = found.into().lines().map(|l| l.trim().to_owned()).collect();
+        Self {
+            name,
+            status,
+            found: found.join(" | "),
+            fix: None,
+            tiers: tiers.to_vec(),
+        }
+    }
+
+    fn ok(name: &'static str, found: impl Into<String>, tiers: &[Tier]) -> Self {
+        Self::new(name, Status::Ok, found, tiers)
+    }
+
+    fn missing(name: &'static str, found: impl Into<String>, tiers: &[Tier]) -> Self {
+        Self::new(name, Status::Missing, found, tiers)
+    }
+
+    fn warn(name: &'static str, found: impl Into<String>, tiers: &[Tier]) -> Self {
+        Self::new(name, Status::Warn, found, tiers)
+    }
+
+    fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+/// What this host can do.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostReport {
+    /// Who and where.
+    pub facts: HostFacts,
+    /// What was tried, in order.
+    pub checks: Vec<Check>,
+    /// Which tiers it can run.
+    pub tiers: Vec<TierReport>,
+    /// How machines run unless the user says otherwise.
+    pub accel: Accel,
+    /// Why.
+    pub accel_reason: String,
+}
+
+impl HostReport {
+    /// The tiers it can run.
+    #[must_use]
+    pub fn tiers(&self) -> Vec<Tier> {
+        let can = self.tiers.iter().filter(|t| t.can);
+        can.map(|t| t.tier).collect()
+    }
+
+    /// Whether it can run a tier.
+    ///
+    /// # Errors
+    /// [`Why`] not, with the fixes.
+    pub fn can(&self, tier: Tier) -> Result<(), Why> {
+        tier::judge(tier, &self.checks)
+    }
+}
+
+/// Where the probes may work.
+#[derive(Debug, Clone)]
+pub struct ProbeOptions {
+    /// The host's cache folder.
+    pub cache: Utf8PathBuf,
+    /// The host's state folder.
+    pub state: Utf8PathBuf,
+    /// Whether KVM is tried again although an earlier probe of this boot of the host has an answer.
+    pub fresh: bool,
+}
+
+impl Default for ProbeOptions {
+    fn default() -> Self {
+        Self {
+            cache: Dirs::default_cache(),
+            state: Dirs::default_state(),
+            fresh: false,
+        }
+    }
+}
+
+/// The probes cannot work at all.
+#[derive(Debug, Error)]
+pub enum HostError {
+    /// The ledger cannot be kept.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Settings for podman cannot be written.
+    #[error(transparent)]
+    Podman(#[from] PodmanError),
+    /// The system's random source failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A folder cannot be made.
+    #[error(
+        "cannot make {path}: {source} (set BOOTPROOF_CACHE and BOOTPROOF_STATE to folders of your own)"
+    )]
+    Folder {
+        /// The folder.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// What every probe needs.
+struct Bench {
+    facts: HostFacts,
+    cache: Utf8PathBuf,
+    state: Utf8PathBuf,
+    scratch: Utf8PathBuf,
+    podman: Podman,
+    ledger: Ledger,
+    fresh: bool,
+}
+
+impl Bench {
+    fn set_up(options: &ProbeOptions) -> Result<Self, HostError> {
+        let id = RunId::random()?;
+        let ledger = Ledger::open(&options.state, &id)?;
+        let scratch = Dirs::of(&id, &options.cache, &options.state, &options.state).scratch;
+        ledger.own(crate::ledger::Resource::Folder {
+            path: scratch.clone(),
+        })?;
+        for folder in [&scratch, &options.cache] {
+            std::fs::create_dir_all(folder).map_err(|source| HostError::Folder {
+                path: folder.clone(),
+                source,
+            })?;
+        }
+        Ok(Self {
+            facts: HostFacts::read(),
+            cache: options.cache.clone(),
+            state: options.state.clone(),
+            scratch,
+            podman: Podman::set_up(&options.cache)?,
+            ledger,
+            fresh: options.fresh,
+        })
+    }
+
+    async fn clear(self) -> Result<(), HostError> {
+        sweep::sweep(&self.ledger, &self.podman).await;
+        self.ledger.close()?;
+        Ok(())
+    }
+}
+
+/// Tries everything a run needs, and leaves nothing behind.
+///
+/// # Errors
+/// When the state or cache folder cannot be used: then nothing can be tried.
+pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
+    let bench = Bench::set_up(options)?;
+    let (containers, (kvm, outcome)) = tokio::join!(checks::podman(&bench), kvm::check(&bench));
+    let mut checks = vec![containers];
+    checks.push(checks::registry(&bench).await);
+    checks.push(checks::skopeo(&bench).await);
+    checks.push(checks::libvirt(&bench).await);
+    checks.push(checks::qemu(&bench).await);
+    checks.push(kvm);
+    checks.push(checks::loops(&bench).await);
+    checks.push(checks::mmdebstrap(&bench).await);
+    checks.push(space::disk(&bench));
+    checks.push(space::memory());
+    checks.push(space::cores(&bench));
+    checks.push(checks::ports(&bench, PortRange::from_env()));
+    checks.push(checks::browser(&bench).await);
+    let facts = bench.facts.clone();
+    bench.clear().await?;
+    let (accel, accel_reason) = outcome.accel();
+    Ok(HostReport {
+        facts,
+        tiers: tier::judge_all(&checks),
+        checks,
+        accel,
+        accel_reason,
+    })
+}
+
+/// How the user wants machines to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AccelChoice {
+    /// KVM when a probe has started a guest kernel with it, else TCG.
+    #[default]
+    Auto,
+    /// KVM, or nothing.
+    Kvm,
+    /// TCG.
+    Tcg,
+}
+
+impl std::str::FromStr for AccelChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "kvm" => Ok(Self::Kvm),
+            "tcg" => Ok(Self::Tcg),
+            other => Err(format!("`{other}` is none of auto, kvm, tcg")),
+        }
+    }
+}
+
+/// How machines will run, and why.
+///
+/// # Errors
+/// [`Why`] not, when KVM was asked for and does not start a guest kernel here.
+pub async fn accel(choice: AccelChoice, options: &ProbeOptions) -> Result<(Accel, String), Why> {
+    if choice == AccelChoice::Tcg {
+        return Ok((Accel::Tcg, "asked for".to_owned()));
+    }
+    let no_bench = |error: HostError| Why::plain(Tier::MachineKvm, error.to_string());
+    let bench = Bench::set_up(options).map_err(no_bench)?;
+    let (check, outcome) = kvm::check(&bench).await;
+    bench.clear().await.map_err(no_bench)?;
+    match (choice, outcome.accel()) {
+        (AccelChoice::Kvm, (Accel::Tcg, _)) => {
+            tier::judge(Tier::MachineKvm, &[check])?;
+            Ok(outcome.accel())
+        }
+        (_, accel) => Ok(accel),
+    }
+}
+
+#[cfg(test)]
+mod tests;

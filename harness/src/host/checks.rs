@@ -1,0 +1,293 @@
+//! The programs and devices a run needs, each really used once.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Bench, Check, Tier};
+use crate::exec::{Cmd, ExecError};
+use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
+
+const CONTAINERS: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
+const MACHINES: [Tier; 2] = [Tier::MachineTcg, Tier::MachineKvm];
+
+/// How long one probe may take on a busy host.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a probe could not do, in words of its own or of a tool.
+type Failure = String;
+
+fn say(error: ExecError) -> Failure {
+    match error {
+        ExecError::Start { source, line } if source.kind() == std::io::ErrorKind::NotFound => {
+            let program = line.split(' ').next().unwrap_or(&line).to_owned();
+            format!("{program} is not installed")
+        }
+        other => other.to_string(),
+    }
+}
+
+async fn version(program: &str) -> Result<String, ExecError> {
+    let output = Cmd::new(program).arg("--version").run().await?;
+    let text = output.text();
+    let said = if text.is_empty() {
+        output.complaint()
+    } else {
+        text
+    };
+    Ok(said.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+fn program(
+    name: &'static str,
+    found: Result<String, ExecError>,
+    tiers: &[Tier],
+    fix: String,
+) -> Check {
+    match found {
+        Ok(found) => Check::ok(name, found, tiers),
+        Err(error) => Check::missing(name, say(error), tiers).fix(fix),
+    }
+}
+
+/// Builds an image of one program and runs it, in storage of the harness's own.
+pub(super) async fn podman(bench: &Bench) -> Check {
+    let install = bench.facts.install("podman runc", "podman");
+    let version = match version("podman").await {
+        Ok(version) => version,
+        Err(error) => return Check::missing("podman", say(error), &CONTAINERS).fix(install),
+    };
+    match build_and_run(bench).await {
+        Ok(runtime) => {
+            let found = format!("{version}, {runtime}: built an image and ran it");
+            Check::ok("podman", found, &CONTAINERS)
+        }
+        Err(failure) => {
+            let fix = if bench.facts.cgroup_version == 1 {
+                bench.facts.install("runc", "runc")
+            } else {
+                install
+            };
+            Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)
+        }
+    }
+}
+
+async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
+    let context = bench.scratch.join("image");
+    let io = |error: std::io::Error| error.to_string();
+    for file in program_with_libraries().await? {
+        let inside = context
+            .join("root")
+            .join(file.strip_prefix("/").unwrap_or(&file));
+        let folder = inside.parent().unwrap_or(&context);
+        std::fs::create_dir_all(folder).map_err(io)?;
+        std::fs::copy(&file, &inside).map_err(io)?;
+    }
+    let recipe = "FROM scratch\nCOPY root/ /\nRUN [\"/bin/true\"]\nCMD [\"/bin/true\"]\n";
+    std::fs::write(context.join("Containerfile"), recipe).map_err(io)?;
+    let podman = || bench.podman.podman().deadline(PATIENCE);
+    let name = format!("bootproof-{}-doctor", bench.ledger.run());
+    let image = format!("localhost/{name}");
+    let container = Resource::Container { name: name.clone() };
+    let id = bench.ledger.own(container).map_err(|e| e.to_string())?;
+    let tried = async {
+        let build = podman().args(["build", "--quiet", "--no-cache", "--network=none", "--tag"]);
+        build.args([&image, context.as_str()]).run().await?;
+        let run = podman().args(["run", "--rm", "--network=none", "--name", &name, &image]);
+        run.run().await?;
+        let info = podman().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]);
+        Ok(info.run().await?.text())
+    };
+    let runtime = tried.await.map_err(say);
+    // What was never built cannot be removed; what was must not stay.
+    let _ = podman().args(["rmi", "--force", &image]).output().await;
+    let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
+    let runtime = runtime?;
+    removed.map_err(|error| error.to_string())?;
+    Ok(runtime)
+}
+
+/// The host's own `/bin/true` and every file it is linked with.
+async fn program_with_libraries() -> Result<Vec<Utf8PathBuf>, Failure> {
+    let mut files = vec![Utf8PathBuf::from("/bin/true")];
+    // A program without libraries makes ldd fail: then it is all there is.
+    if let Ok(output) = Cmd::new("ldd").arg("/bin/true").run().await {
+        files.extend(libraries(&output.text()));
+    }
+    Ok(files)
+}
+
+/// The paths in ldd's answer: `NAME => /PATH (ADDRESS)` and `/PATH (ADDRESS)`.
+pub(super) fn libraries(ldd: &str) -> Vec<Utf8PathBuf> {
+    ldd.lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
+        .map(Utf8PathBuf::from)
+        .collect()
+}
+
+pub(super) async fn registry(bench: &Bench) -> Check {
+    let fix = bench
+        .facts
+        .install("docker-registry", "docker-distribution");
+    let mut found = version("docker-registry").await;
+    if matches!(found, Err(ExecError::Start { .. })) {
+        found = version("registry").await;
+    }
+    match found {
+        Err(ExecError::Start { .. }) => {
+            let found = "neither docker-registry nor registry is installed";
+            Check::missing("registry", found, &CONTAINERS)
+                .fix(format!("{fix}, or use one of your own with --registry"))
+        }
+        found => program("registry", found, &CONTAINERS, fix),
+    }
+}
+
+pub(super) async fn skopeo(bench: &Bench) -> Check {
+    let fix = bench.facts.install("skopeo", "skopeo");
+    program("skopeo", version("skopeo").await, &CONTAINERS, fix)
+}
+
+/// The libvirt connection for whoever runs this.
+#[must_use]
+pub(super) fn libvirt_uri() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "qemu:///system"
+    } else {
+        "qemu:///session"
+    }
+}
+
+pub(super) async fn libvirt(bench: &Bench) -> Check {
+    let uri = libvirt_uri();
+    let ask = Cmd::new("virsh").args(["-c", uri, "version"]);
+    let output = match ask.run().await {
+        Ok(output) => output.text(),
+        Err(error) => {
+            let fix = libvirt_fix(bench, &error);
+            return Check::missing("libvirt", format!("{uri}: {}", say(error)), &MACHINES).fix(fix);
+        }
+    };
+    let value = |key: &str| {
+        let line = output.lines().find_map(|l| l.strip_prefix(key));
+        line.unwrap_or("unknown").trim().to_owned()
+    };
+    let found = format!(
+        "{uri} answers: {}, {}",
+        value("Using library:"),
+        value("Running hypervisor:")
+    );
+    if uri == "qemu:///system" && kvm_closed_to_qemu() {
+        // libvirt then takes what it learned of qemu for outdated, and learns it anew for each machine.
+        let found = format!(
+            "{found}, but its qemu may not use /dev/kvm: each definition of a machine takes a minute"
+        );
+        return Check::warn("libvirt", found, &MACHINES)
+            .fix("chgrp kvm /dev/kvm && chmod 660 /dev/kvm, or ./ci/setup");
+    }
+    Check::ok("libvirt", found, &MACHINES)
+}
+
+fn libvirt_fix(bench: &Bench, error: &ExecError) -> String {
+    if matches!(error, ExecError::Start { .. }) {
+        let debian = "libvirt-daemon-system libvirt-clients";
+        return bench
+            .facts
+            .install(debian, "libvirt-daemon-kvm libvirt-client");
+    }
+    if Utf8Path::new("/run/systemd/system").exists() {
+        "systemctl start libvirtd (or virtqemud), or ./ci/setup".to_owned()
+    } else {
+        "virtlogd -d && libvirtd -d (no service manager runs here), or ./ci/setup".to_owned()
+    }
+}
+
+/// Whether only root may open `/dev/kvm`: udev opens it to the group `kvm` where it runs.
+fn kvm_closed_to_qemu() -> bool {
+    std::fs::metadata("/dev/kvm").is_ok_and(|meta| meta.permissions().mode() & 0o066 == 0)
+}
+
+pub(super) async fn qemu(bench: &Bench) -> Check {
+    let fix = bench
+        .facts
+        .install("qemu-system-x86 qemu-utils", "qemu-kvm qemu-img");
+    let emulator = match super::kvm::emulator() {
+        Some(path) => version(path.as_str()).await,
+        None => version(super::kvm::EMULATORS[0]).await,
+    };
+    match emulator {
+        Ok(found) => match version("qemu-img").await {
+            Ok(_) => Check::ok("qemu", found, &MACHINES),
+            Err(error) => Check::missing("qemu", say(error), &MACHINES).fix(fix),
+        },
+        Err(error) => Check::missing("qemu", say(error), &MACHINES).fix(fix),
+    }
+}
+
+/// Sets one up and lets it go again.
+pub(super) async fn loops(bench: &Bench) -> Check {
+    match loop_device(bench).await {
+        Ok(device) => {
+            let found = format!("{device} was set up and let go");
+            Check::ok("loop devices", found, &MACHINES)
+        }
+        Err(failure) => {
+            let fix = if rustix::process::geteuid().is_root() {
+                "modprobe loop; in a container, hand in /dev/loop-control and the loop devices"
+            } else {
+                "disks are made by root: run bootproof with sudo"
+            };
+            Check::missing("loop devices", failure, &MACHINES).fix(fix)
+        }
+    }
+}
+
+async fn loop_device(bench: &Bench) -> Result<String, Failure> {
+    let path = bench.scratch.join("loop.raw");
+    let file = std::fs::File::create(&path).map_err(|e| e.to_string())?;
+    file.set_len(1 << 20).map_err(|e| e.to_string())?;
+    let resource = Resource::Loop { file: path.clone() };
+    let id = bench.ledger.own(resource).map_err(|e| e.to_string())?;
+    let set_up = Cmd::new("losetup").args(["--find", "--show", path.as_str()]);
+    let device = set_up.run().await.map_err(say);
+    let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
+    let device = device?.text();
+    removed.map_err(|error| error.to_string())?;
+    Ok(device)
+}
+
+/// Only the lab's base images are made with it.
+pub(super) async fn mmdebstrap(bench: &Bench) -> Check {
+    let name = "mmdebstrap";
+    match version(name).await {
+        Ok(found) => Check::ok(name, found, &[]),
+        Err(error) => {
+            let found = format!("{}: the profile debian cannot be made", say(error));
+            Check::warn(name, found, &[]).fix(bench.facts.install(name, name))
+        }
+    }
+}
+
+pub(super) fn ports(bench: &Bench, range: Result<PortRange, PortError>) -> Check {
+    let leased = range.and_then(|range| {
+        let lease = Ports::new(&bench.state, range).lease(&bench.ledger)?;
+        Ok(format!("127.0.0.1:{range}, {} was free", lease.port()))
+    });
+    match leased {
+        Ok(found) => Check::ok("ports", found, &CONTAINERS),
+        Err(error) => Check::missing("ports", error.to_string(), &CONTAINERS),
+    }
+}
+
+/// Pictures of pages are evidence; without a browser there are none.
+pub(super) async fn browser(bench: &Bench) -> Check {
+    for name in ["chromium", "chromium-browser", "google-chrome"] {
+        if let Ok(found) = version(name).await {
+            return Check::ok("browser", found, &[]);
+        }
+    }
+    let found = "no Chromium is installed: there will be no pictures of pages";
+    Check::warn("browser", found, &[]).fix(bench.facts.install("chromium", "chromium"))
+}

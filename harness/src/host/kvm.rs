@@ -1,0 +1,331 @@
+//! Whether KVM works: a guest kernel is started with it, as a machine would.
+//!
+//! `/dev/kvm` that opens proves nothing: on some hosts no stock kernel gets past the firmware.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::{Bench, Check, Tier};
+use crate::exec::Cmd;
+use crate::run::Accel;
+use crate::wait::{Look, until};
+
+/// The emulator's names: Debian's and Fedora's, then RHEL's.
+pub(super) const EMULATORS: [&str; 2] = ["qemu-system-x86_64", "/usr/libexec/qemu-kvm"];
+
+/// A kernel is through its boot in two or three seconds with KVM.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The end of a boot without a root: what comes after "Linux version" only when the kernel really ran.
+const THROUGH: [&str; 3] = [
+    "Freeing unused kernel",
+    "VFS: ",
+    "Kernel panic - not syncing",
+];
+
+/// What a boot sector writes to the first serial port before it halts.
+const HELLO: &str = "bootproof-kvm-probe";
+
+/// What the probe showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum KvmOutcome {
+    /// A guest kernel booted.
+    Works {
+        /// What was shown.
+        proof: String,
+    },
+    /// KVM is there and a guest kernel did not boot, or could not be tried.
+    Fails {
+        /// What was seen.
+        why: String,
+    },
+    /// There is no KVM.
+    Absent {
+        /// What was seen.
+        why: String,
+    },
+}
+
+impl KvmOutcome {
+    /// How machines run, and why.
+    pub(super) fn accel(&self) -> (Accel, String) {
+        match self {
+            Self::Works { proof } => (Accel::Kvm, proof.clone()),
+            Self::Fails { why } | Self::Absent { why } => (Accel::Tcg, why.clone()),
+        }
+    }
+}
+
+/// An answer holds as long as the host is not rebooted and neither qemu nor the kernel tried is another.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    key: String,
+    outcome: KvmOutcome,
+}
+
+/// The emulator, when one is installed.
+pub(super) fn emulator() -> Option<Utf8PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders: Vec<&Utf8Path> = path.split(':').map(Utf8Path::new).collect();
+    EMULATORS
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|candidate| candidate.is_file())
+}
+
+pub(super) async fn check(bench: &Bench) -> (Check, KvmOutcome) {
+    let outcome = outcome(bench).await;
+    let tiers = [Tier::MachineKvm];
+    let check = match &outcome {
+        KvmOutcome::Works { proof } => Check::ok("kvm", proof.clone(), &tiers),
+        KvmOutcome::Fails { why } => {
+            Check::missing("kvm", format!("{why}; machines will run by TCG"), &tiers)
+                .fix("none is needed: TCG works and is slower; or run on another host")
+        }
+        KvmOutcome::Absent { why } => {
+            Check::missing("kvm", format!("{why}; machines will run by TCG"), &tiers)
+                .fix("enable virtualization in the firmware (or nested virtualization), modprobe kvm_intel or kvm_amd")
+        }
+    };
+    (check, outcome)
+}
+
+async fn outcome(bench: &Bench) -> KvmOutcome {
+    if let Err(error) = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+    {
+        let why = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no /dev/kvm".to_owned(),
+            std::io::ErrorKind::PermissionDenied => format!(
+                "{} may not open /dev/kvm (join the group kvm)",
+                bench.facts.user
+            ),
+            _ => format!("/dev/kvm does not open: {error}"),
+        };
+        return KvmOutcome::Absent { why };
+    }
+    let Some(emulator) = emulator() else {
+        let why = "no qemu to try /dev/kvm with".to_owned();
+        return KvmOutcome::Fails { why };
+    };
+    let kernel = kernel(&bench.cache);
+    let memory = bench.cache.join("kvm-probe.json");
+    let key = key(&emulator, kernel.as_deref());
+    if !bench.fresh
+        && let Some(known) = remembered(&memory)
+        && known.key == key
+    {
+        return known.outcome;
+    }
+    let outcome = match &kernel {
+        Some(kernel) => boots(bench, &emulator, kernel).await,
+        None => runs_at_all(bench, &emulator).await,
+    };
+    let known = Remembered {
+        key,
+        outcome: outcome.clone(),
+    };
+    if let Ok(text) = serde_json::to_string(&known) {
+        // A probe that is not remembered is only done again.
+        let _ = std::fs::write(memory, text);
+    }
+    outcome
+}
+
+fn remembered(memory: &Utf8Path) -> Option<Remembered> {
+    serde_json::from_str(&std::fs::read_to_string(memory).ok()?).ok()
+}
+
+fn key(emulator: &Utf8Path, kernel: Option<&Utf8Path>) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let stamp = |path: &Utf8Path| {
+        let meta = std::fs::metadata(path);
+        meta.map_or_else(
+            |_| path.to_string(),
+            |m| format!("{path}:{}:{}", m.len(), m.mtime()),
+        )
+    };
+    [
+        read("/proc/sys/kernel/random/boot_id"),
+        read("/proc/sys/kernel/osrelease"),
+        stamp(emulator),
+        kernel.map(stamp).unwrap_or_default(),
+    ]
+    .join("\n")
+}
+
+/// A kernel to try: the lab's, else one of the host's own that can be read.
+fn kernel(cache: &Utf8Path) -> Option<Utf8PathBuf> {
+    let children = |folder: &Utf8Path| -> Vec<Utf8PathBuf> {
+        let entries = folder.read_dir_utf8().into_iter().flatten();
+        let mut paths: Vec<_> = entries.filter_map(|e| Some(e.ok()?.into_path())).collect();
+        paths.sort();
+        paths
+    };
+    let inside = |folder: &Utf8Path| -> Vec<Utf8PathBuf> {
+        let folders = children(folder).into_iter();
+        folders.map(|f| f.join("vmlinuz")).collect()
+    };
+    let boot = children("/boot".into())
+        .into_iter()
+        .filter(|path| path.file_name().is_some_and(|n| n.starts_with("vmlinuz-")));
+    inside(&cache.join("bases"))
+        .into_iter()
+        .chain(boot)
+        .chain(inside("/lib/modules".into()))
+        .find(|path| path.is_file() && std::fs::File::open(path).is_ok())
+}
+
+fn guest(emulator: &Utf8Path) -> Cmd {
+    // As libvirt starts a machine with host-passthrough, but bare.
+    Cmd::new(emulator.as_str())
+        .args(["-machine", "q35,accel=kvm", "-cpu", "host", "-smp", "1"])
+        .args(["-m", "256", "-nodefaults", "-no-user-config", "-display"])
+        .args(["none", "-no-reboot", "-serial", "stdio"])
+}
+
+async fn boots(bench: &Bench, emulator: &Utf8Path, kernel: &Utf8Path) -> KvmOutcome {
+    let guest = guest(emulator).args(["-kernel", kernel.as_str(), "-append"]);
+    let guest = guest.arg("console=ttyS0 earlyprintk=serial panic=-1");
+    let seen = watch(bench, guest, |text| {
+        let version = text.lines().find_map(|l| l.split_once("Linux version "));
+        let through = THROUGH.iter().any(|end| text.contains(end));
+        version.filter(|_| through).map(|(_, rest)| {
+            let release = rest.split(' ').next().unwrap_or_default();
+            format!("a guest kernel ({release}) booted with KVM")
+        })
+    });
+    match seen.await {
+        Ok(proof) => KvmOutcome::Works { proof },
+        Err(why) => KvmOutcome::Fails {
+            why: format!("/dev/kvm opens, but no guest kernel boots with it ({kernel}): {why}"),
+        },
+    }
+}
+
+async fn runs_at_all(bench: &Bench, emulator: &Utf8Path) -> KvmOutcome {
+    let disk = bench.scratch.join("boot-sector.raw");
+    if let Err(error) = std::fs::write(&disk, boot_sector()) {
+        let why = format!("cannot write {disk}: {error}");
+        return KvmOutcome::Fails { why };
+    }
+    let drive = format!("file={disk},format=raw,if=ide");
+    let guest = guest(emulator).args(["-drive", &drive]);
+    let seen = watch(bench, guest, |text| {
+        text.contains(HELLO).then(|| HELLO.to_owned())
+    });
+    let why = match seen.await {
+        Ok(_) => "KVM ran a boot sector, but there is no kernel here to start a guest with: \
+                  install one or make the lab's base images, then try again"
+            .to_owned(),
+        Err(why) => format!("/dev/kvm opens, but not even a boot sector runs with it: {why}"),
+    };
+    KvmOutcome::Fails { why }
+}
+
+/// Starts the guest and reads what it writes until `proof` finds it, it ends, or it has had its time.
+async fn watch(
+    bench: &Bench,
+    guest: Cmd,
+    proof: impl Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    let path = bench.scratch.join("kvm.log");
+    let log = std::fs::File::create(&path).map_err(|e| e.to_string())?;
+    let mut daemon = guest.spawn(&log).map_err(|e| e.to_string())?;
+    // Entered at once after it began; the ledger's own folder is named in no argument of qemu's.
+    let entry = daemon
+        .pid()
+        .and_then(|pid| crate::ledger::Resource::process(pid.as_raw_nonzero().get(), "KVM probe"))
+        .map(|resource| bench.ledger.guard(resource));
+    let read = || String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned();
+    let seen = until("the guest to boot", PATIENCE, || {
+        let ended = daemon.ended().ok().flatten();
+        let text = read();
+        std::future::ready(match (proof(&text), ended) {
+            (Some(proof), _) => Look::Ready(proof),
+            (None, Some(code)) => {
+                Look::Never(format!("qemu ended with {code}: {}", last_line(&text)))
+            }
+            (None, None) => Look::Not(format!("it runs and wrote: {}", last_line(&text))),
+        })
+    })
+    .await;
+    daemon.stop(Duration::from_secs(2)).await;
+    if let Some(Ok(owned)) = entry {
+        // Struck by the sweep otherwise.
+        let _ = owned.release();
+    }
+    seen.map_err(|error| error.last)
+}
+
+fn last_line(text: &str) -> String {
+    let mut lines = crate::guardian::Lines::default();
+    let mut all = lines.push(text.as_bytes());
+    all.push(lines.partial());
+    let last = all.into_iter().rev().find(|line| !line.is_empty());
+    last.unwrap_or_else(|| "nothing".to_owned())
+}
+
+/// 16-bit code that writes [`HELLO`] to the first serial port and halts.
+fn boot_sector() -> Vec<u8> {
+    const CODE: [u8; 20] = [
+        0xfa, // cli
+        0x31, 0xc0, // xor ax, ax
+        0x8e, 0xd8, // mov ds, ax
+        0xbe, 0x14, 0x7c, // mov si, 0x7c14 (the text, after the code)
+        0xba, 0xf8, 0x03, // mov dx, 0x3f8
+        0xac, // lodsb
+        0x84, 0xc0, // test al, al
+        0x74, 0x03, // jz +3 (hlt)
+        0xee, // out dx, al
+        0xeb, 0xf8, // jmp -8 (lodsb)
+        0xf4, // hlt
+    ];
+    let mut sector = CODE.to_vec();
+    sector.extend(HELLO.bytes());
+    sector.extend(b"\n\0");
+    sector.resize(510, 0);
+    sector.extend([0x55, 0xaa]);
+    sector
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boot_sector_is_one_sector_with_its_mark() {
+        let sector = boot_sector();
+        assert_eq!(sector.len(), 512);
+        assert_eq!(&sector[510..], [0x55, 0xaa]);
+        assert!(sector[0x14..].starts_with(HELLO.as_bytes()));
+    }
+
+    #[test]
+    fn an_answer_holds_only_for_the_same_kernel() {
+        let dir = tempfile::tempdir().unwrap();
+        let kernel = Utf8PathBuf::from_path_buf(dir.path().join("vmlinuz")).unwrap();
+        std::fs::write(&kernel, "one").unwrap();
+        let first = key("/bin/true".into(), Some(&kernel));
+        assert_eq!(first, key("/bin/true".into(), Some(&kernel)));
+        std::fs::write(&kernel, "another").unwrap();
+        assert_ne!(first, key("/bin/true".into(), Some(&kernel)));
+        assert_ne!(first, key("/bin/true".into(), None));
+    }
+
+    #[test]
+    fn the_labs_kernel_is_tried_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Utf8Path::from_path(dir.path()).unwrap();
+        let base = cache.join("bases/key");
+        std::fs::create_dir_all(&base).unwrap();
+        std::fs::write(base.join("vmlinuz"), "kernel").unwrap();
+        assert_eq!(kernel(cache), Some(base.join("vmlinuz")));
+    }
+}

@@ -1,0 +1,108 @@
+//! Who and where, and how a missing program is installed there.
+
+use serde::Serialize;
+
+/// How a distribution installs packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// apt.
+    Debian,
+    /// dnf.
+    Fedora,
+    /// Neither.
+    Other,
+}
+
+/// The host, for the record.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostFacts {
+    /// The host's name.
+    pub name: String,
+    /// The login name of who runs this.
+    pub user: String,
+    /// Its operating system, as it calls itself.
+    pub os: String,
+    /// Its kernel's release.
+    pub kernel: String,
+    /// How many processors this program may use.
+    pub cores: usize,
+    /// Its memory, in bytes.
+    pub memory: u64,
+    /// 2 for unified cgroups, 1 for the older ones.
+    pub cgroup_version: u8,
+    /// How it installs packages.
+    pub family: Family,
+}
+
+impl HostFacts {
+    /// Reads them.
+    #[must_use]
+    pub fn read() -> Self {
+        let uname = rustix::system::uname();
+        let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let memory = super::space::meminfo("MemTotal").unwrap_or(0);
+        let unified = std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+        Self {
+            name: uname.nodename().to_string_lossy().into_owned(),
+            user: login_name(),
+            os: value(&release, "PRETTY_NAME").unwrap_or_else(|| "unknown".to_owned()),
+            kernel: uname.release().to_string_lossy().into_owned(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory,
+            cgroup_version: if unified { 2 } else { 1 },
+            family: family(&release),
+        }
+    }
+
+    /// The command that installs packages, named as each family names them.
+    pub(super) fn install(&self, debian: &str, fedora: &str) -> String {
+        let sudo = if rustix::process::geteuid().is_root() {
+            ""
+        } else {
+            "sudo "
+        };
+        match self.family {
+            Family::Debian => format!("{sudo}apt-get install -y {debian}, or ./ci/setup"),
+            Family::Fedora => format!("{sudo}dnf install -y {fedora}, or ./ci/setup"),
+            Family::Other => format!("install {fedora} (Fedora's names), or ./ci/setup"),
+        }
+    }
+}
+
+fn login_name() -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let sudo = std::env::var("SUDO_USER").ok().filter(|u| !u.is_empty());
+    let named = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    sudo.or(named)
+        .or_else(|| std::env::var("USER").ok())
+        .unwrap_or(uid)
+}
+
+fn value(release: &str, key: &str) -> Option<String> {
+    release.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name == key).then(|| value.trim_matches(['"', '\'']).to_owned())
+    })
+}
+
+pub(super) fn family(release: &str) -> Family {
+    let ids = format!(
+        "{} {}",
+        value(release, "ID").unwrap_or_default(),
+        value(release, "ID_LIKE").unwrap_or_default()
+    );
+    let is = |wanted: &[&str]| ids.split_whitespace().any(|id| wanted.contains(&id));
+    if is(&["debian", "ubuntu"]) {
+        Family::Debian
+    } else if is(&["fedora", "rhel", "centos"]) {
+        Family::Fedora
+    } else {
+        Family::Other
+    }
+}

@@ -1,0 +1,213 @@
+//! What the binary carries in it, so that an installed one needs no checkout.
+
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use include_dir::{Dir, include_dir};
+
+use crate::problem::Problem;
+use crate::run::features::Source;
+
+static ASSETS: Dir<'static> = include_dir!("$OUT_DIR/assets");
+
+/// What the copy in the binary does not hold: `run` for executables, `link` for symbolic links.
+static MODES: &str = include_str!(concat!(env!("OUT_DIR"), "/modes"));
+
+/// The features in the binary.
+pub fn features() -> Vec<Source> {
+    let Some(folder) = ASSETS.get_dir("features") else {
+        return Vec::new();
+    };
+    let mut sources: Vec<_> = files(folder)
+        .filter(|(path, _)| path.extension() == Some("feature"))
+        .filter_map(|(path, bytes)| {
+            Some(Source {
+                path: path.to_string(),
+                text: std::str::from_utf8(bytes).ok()?.into(),
+            })
+        })
+        .collect();
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+/// The names of the profiles in the binary.
+pub fn profiles() -> Vec<String> {
+    let Some(folder) = ASSETS.get_dir("containerfiles") else {
+        return Vec::new();
+    };
+    folder
+        .dirs()
+        .filter(|dir| dir.get_file(dir.path().join("profile.toml")).is_some())
+        .filter_map(|dir| Some(dir.path().file_name()?.to_str()?.to_owned()))
+        .collect()
+}
+
+fn files(
+    folder: &'static Dir<'static>,
+) -> Box<dyn Iterator<Item = (&'static Utf8Path, &'static [u8])>> {
+    let own = folder
+        .files()
+        .filter_map(|file| Some((Utf8Path::from_path(file.path())?, file.contents())));
+    Box::new(own.chain(folder.dirs().flat_map(files)))
+}
+
+/// Puts everything in the binary below a folder, with modes and links.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn unpack(to: &Utf8Path) -> io::Result<()> {
+    for (path, bytes) in files(&ASSETS) {
+        let path = to.join(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, bytes)?;
+    }
+    for line in MODES.lines() {
+        let mut fields = line.split('\t');
+        let (kind, path) = (fields.next(), to.join(fields.next().unwrap_or_default()));
+        match (kind, fields.next()) {
+            (Some("run"), _) => {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+            }
+            (Some("link"), Some(target)) => {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                symlink(target, &path)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where profile, snapshots and the client's source are: in the current folder where it has them,
+/// else unpacked from the binary.
+#[derive(Debug)]
+pub struct Places {
+    unpacked: Option<Utf8PathBuf>,
+    into: Utf8PathBuf,
+}
+
+impl Places {
+    /// Unpacks into this folder, and only when something is needed from the binary.
+    pub fn new(into: impl Into<Utf8PathBuf>) -> Self {
+        Self {
+            unpacked: None,
+            into: into.into(),
+        }
+    }
+
+    /// A profile's folder or file: a path, or a name known here or in the binary.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the binary's cannot be unpacked.
+    pub fn profile(&mut self, asked: &str) -> Result<Utf8PathBuf, Problem> {
+        let path = Utf8Path::new(asked);
+        if asked.contains('/') || path.extension() == Some("toml") {
+            return if path.exists() {
+                Ok(path.to_owned())
+            } else {
+                Err(Problem::new(asked, "there is no such profile"))
+            };
+        }
+        let here = Utf8Path::new("containerfiles").join(asked);
+        if here.join("profile.toml").exists() {
+            return Ok(here);
+        }
+        if profiles().iter().any(|name| name == asked) {
+            return Ok(self.unpacked()?.join("containerfiles").join(asked));
+        }
+        Err(
+            Problem::new(asked, "there is no profile of that name").help(format!(
+                "there are: {}; a path to a profile.toml is one too",
+                known().join(", ")
+            )),
+        )
+    }
+
+    /// The folder of snapshots, absolute: insta would take a relative one from elsewhere.
+    ///
+    /// # Errors
+    /// When the binary's cannot be unpacked.
+    pub fn snapshots(&mut self) -> Result<Utf8PathBuf, Problem> {
+        self.folder("snapshots")
+    }
+
+    /// The folder of the lab client's source, absolute.
+    ///
+    /// # Errors
+    /// When the binary's cannot be unpacked.
+    pub fn guest(&mut self) -> Result<Utf8PathBuf, Problem> {
+        self.folder("guest")
+    }
+
+    fn folder(&mut self, name: &str) -> Result<Utf8PathBuf, Problem> {
+        let here = Utf8Path::new(name);
+        if here.is_dir() && Utf8Path::new("containerfiles").is_dir() {
+            return here
+                .canonicalize_utf8()
+                .map_err(|error| Problem::new(name, format!("cannot be read: {error}")));
+        }
+        Ok(self.unpacked()?.join(name))
+    }
+
+    fn unpacked(&mut self) -> Result<Utf8PathBuf, Problem> {
+        if let Some(folder) = &self.unpacked {
+            return Ok(folder.clone());
+        }
+        unpack(&self.into).map_err(|error| {
+            Problem::new(
+                self.into.as_str(),
+                format!("what the binary carries cannot be unpacked: {error}"),
+            )
+        })?;
+        self.unpacked = Some(self.into.clone());
+        Ok(self.into.clone())
+    }
+}
+
+/// The names of all profiles: here and in the binary.
+pub fn known() -> Vec<String> {
+    let mut names = profiles();
+    if let Ok(entries) = Utf8Path::new("containerfiles").read_dir_utf8() {
+        names.extend(
+            entries
+                .flatten()
+                .filter(|entry| entry.path().join("profile.toml").exists())
+                .map(|entry| entry.file_name().to_owned()),
+        );
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unpacked_has_its_modes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = Utf8Path::from_path(dir.path()).unwrap();
+        unpack(to).unwrap();
+        for line in MODES.lines() {
+            let mut fields = line.split('\t');
+            let (kind, path) = (fields.next().unwrap(), to.join(fields.next().unwrap()));
+            let mode = path.symlink_metadata().unwrap().permissions().mode();
+            assert!(kind == "link" || mode & 0o111 != 0, "{line}");
+        }
+        assert!(!to.join("guest/target").exists());
+        assert!(to.join("guest/Cargo.toml").exists());
+    }
+
+    #[test]
+    fn an_unknown_profile_is_told_the_known_ones() {
+        let error = Places::new("/nonexistent").profile("no-such").unwrap_err();
+        assert!(error.help.unwrap().starts_with("there are: "));
+    }
+}

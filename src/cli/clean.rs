@@ -1,0 +1,121 @@
+//! `bootproof clean`.
+
+use std::fmt::Write as _;
+
+use bootproof_harness::ledger::cache::{CacheReport, empty_cache};
+use bootproof_harness::ledger::sweep::{CleanReport, Outcome, clean};
+use bootproof_harness::podman::Podman;
+use bootproof_harness::run::Dirs;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Ended, Format, Formatted, runtime, say, say_json};
+use crate::exit::Exit;
+
+/// What `clean` was asked.
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Empty the caches too: bases, disks, podman's storage
+    #[arg(long)]
+    cache: bool,
+    #[command(flatten)]
+    formatted: Formatted,
+}
+
+#[derive(Serialize)]
+struct Report {
+    runs: Vec<CleanReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheReport>,
+}
+
+impl Clean {
+    /// Sweeps what dead runs left.
+    ///
+    /// # Errors
+    /// When podman cannot be set up, or the caches not be emptied.
+    pub fn execute(self) -> Result<Exit, Ended> {
+        let fault = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
+        let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
+        let podman = Podman::set_up(&cache).map_err(|e| fault(&e))?;
+        let runtime = runtime()?;
+        let runs = runtime.block_on(clean(&state, &podman, &[]));
+        let cache = if self.cache {
+            let emptied = runtime.block_on(empty_cache(&cache, &state, &podman));
+            Some(emptied.map_err(|e| fault(&e))?)
+        } else {
+            None
+        };
+        let left = runs.iter().any(|run| match &run.outcome {
+            Outcome::Alive => false,
+            Outcome::Swept(report) => !report.is_clean(),
+            Outcome::Unreadable { .. } => true,
+        });
+        let report = Report { runs, cache };
+        match self.formatted.format {
+            Format::Json => drop(say_json(&report)?),
+            Format::Text => say(report.text().trim_end()),
+        }
+        Ok(if left { Exit::Error } else { Exit::Passed })
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for run in &self.runs {
+            let kept = if run.kept {
+                " (it had kept machines)"
+            } else {
+                ""
+            };
+            match &run.outcome {
+                Outcome::Alive => {
+                    let _ = writeln!(text, "run {}: alive, left alone", run.run);
+                }
+                Outcome::Unreadable { reason } => {
+                    let _ = writeln!(text, "run {}: {reason}", run.run);
+                }
+                Outcome::Swept(report) => {
+                    let _ = writeln!(
+                        text,
+                        "run {}: {} removed{kept}",
+                        run.run,
+                        report.removed.len()
+                    );
+                    for resource in &report.removed {
+                        let _ = writeln!(text, "  removed {}", shown(resource));
+                    }
+                    for left in &report.left {
+                        let _ = writeln!(text, "  left {}: {}", shown(&left.resource), left.reason);
+                    }
+                }
+            }
+        }
+        if self.runs.is_empty() {
+            text.push_str("no run has left anything\n");
+        }
+        if let Some(cache) = &self.cache {
+            let _ = writeln!(text, "caches: {} MiB freed", cache.freed >> 20);
+            for path in &cache.in_use {
+                let _ = writeln!(text, "  in use {path}");
+            }
+        }
+        text
+    }
+}
+
+/// A resource in one line: its kind and what it is known by.
+fn shown(resource: &bootproof_harness::ledger::Resource) -> String {
+    use bootproof_harness::ledger::Resource;
+    match resource {
+        Resource::Domain { name, .. } => format!("domain {name}"),
+        Resource::Container { name } => format!("container {name}"),
+        Resource::Process { pid, what, .. } => format!("process {pid} ({what})"),
+        Resource::Mount { path } => format!("mount {path}"),
+        Resource::Loop { file } => format!("loop device of {file}"),
+        Resource::File { path } => format!("file {path}"),
+        Resource::Folder { path } => format!("folder {path}"),
+        Resource::Port { port } => format!("port {port}"),
+    }
+}

@@ -1,0 +1,96 @@
+//! `bootproof doctor`.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+
+use bootproof_harness::evidence::Verdict;
+use bootproof_harness::host::{HostReport, ProbeOptions, Status, probe};
+use clap::Args;
+
+use super::{Ended, Format, Formatted, TierChoice, runtime, say, say_json};
+use crate::exit::Exit;
+use crate::report::paint::Paint;
+
+/// What `doctor` was asked.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The tier that is asked for: exit 3 when this host cannot run it [default: any but static]
+    #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
+    require: Option<TierChoice>,
+    /// Try KVM again, although an earlier probe since the host's boot has an answer
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    formatted: Formatted,
+}
+
+impl Doctor {
+    /// Tries everything and shows what came of it.
+    ///
+    /// # Errors
+    /// When nothing can be tried.
+    pub fn execute(self) -> Result<Exit, Ended> {
+        let options = ProbeOptions {
+            fresh: self.fresh,
+            ..ProbeOptions::default()
+        };
+        let report = runtime()?
+            .block_on(probe(&options))
+            .map_err(|error| Ended::Error(error.to_string()))?;
+        match self.formatted.format {
+            Format::Json => drop(say_json(&report)?),
+            Format::Text => {
+                let paint = Paint::of(std::io::stdout().is_terminal());
+                say(text(&report, paint).trim_end());
+            }
+        }
+        let can = match self.require {
+            Some(tier) => report.can(tier.of_host()).is_ok(),
+            // A host that can only check statically runs nothing.
+            None => report.tiers().len() > 1,
+        };
+        Ok(if can { Exit::Passed } else { Exit::Error })
+    }
+}
+
+fn text(report: &HostReport, paint: Paint) -> String {
+    let mut text = String::new();
+    let wide = report
+        .checks
+        .iter()
+        .map(|c| c.name.len())
+        .max()
+        .unwrap_or(0);
+    for check in &report.checks {
+        let (word, verdict) = match check.status {
+            Status::Ok => ("ok", Verdict::Passed),
+            Status::Warn => ("warn", Verdict::Blocked),
+            Status::Missing => ("missing", Verdict::Failed),
+        };
+        let word = paint.verdict(verdict, &format!("{word:<7}"));
+        let fix = check
+            .fix
+            .as_ref()
+            .map_or_else(String::new, |fix| format!(" → {fix}"));
+        let _ = writeln!(text, "{word} {:<wide$}  {}{fix}", check.name, check.found);
+    }
+    text.push('\n');
+    for tier in &report.tiers {
+        let name = tier.tier.to_string();
+        let _ = match &tier.why {
+            None => writeln!(text, "{} {name}", paint.verdict(Verdict::Passed, "can    ")),
+            Some(why) => writeln!(
+                text,
+                "{} {name}: {why}",
+                paint.verdict(Verdict::Failed, "cannot ")
+            ),
+        };
+    }
+    let _ = writeln!(
+        text,
+        "\nmachines run by {}: {}",
+        report.accel.as_str(),
+        report.accel_reason
+    );
+    text
+}

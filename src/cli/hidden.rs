@@ -1,0 +1,39 @@
+//! What packages are made with: completions and the manual page.
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::{Cli, Ended, say};
+use crate::exit::Exit;
+
+/// Which shell's completions were asked for.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    /// Prints them.
+    ///
+    /// # Errors
+    /// Never; the signature is the commands' own.
+    pub fn execute(self) -> Result<Exit, Ended> {
+        let mut command = Cli::command();
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "bootproof", &mut script);
+        say(String::from_utf8_lossy(&script).trim_end());
+        Ok(Exit::Passed)
+    }
+}
+
+/// Prints the manual page.
+///
+/// # Errors
+/// When the page cannot be made.
+pub fn man() -> Result<Exit, Ended> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    say(String::from_utf8_lossy(&page).trim_end());
+    Ok(Exit::Passed)
+}

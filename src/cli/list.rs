@@ -1,0 +1,140 @@
+//! `bootproof list`.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Choice, Ended, Format, Formatted, say, say_json};
+use crate::exit::Exit;
+use crate::report::paint::Paint;
+use crate::run::plan::{Plan, Scenario, Tier};
+use crate::settings::Settings;
+
+/// What `list` was asked.
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    formatted: Formatted,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    feature: &'a str,
+    name: &'a str,
+    tags: &'a [String],
+    tier: Tier,
+    parent: Option<&'a str>,
+    steps: Vec<String>,
+}
+
+impl List {
+    /// Shows the chosen scenarios.
+    ///
+    /// # Errors
+    /// When the features are not fit to be shown.
+    pub fn execute(self, settings: &Settings) -> Result<Exit, Ended> {
+        let loaded = self.choice.load(settings)?;
+        if !loaded.problems.is_empty() {
+            return Err(Ended::Problems(loaded.problems));
+        }
+        let chosen = loaded.plan.choose(&loaded.selection);
+        match self.formatted.format {
+            Format::Json => {
+                let rows: Vec<_> = chosen.iter().map(|i| row(&loaded.plan, *i)).collect();
+                say_json(&rows)?;
+            }
+            Format::Text => {
+                let paint = Paint::of(std::io::stdout().is_terminal());
+                say(tree(&loaded.plan, &chosen, paint).trim_end());
+            }
+        }
+        Ok(if chosen.is_empty() {
+            Exit::NothingRan
+        } else {
+            Exit::Passed
+        })
+    }
+}
+
+fn row(plan: &Plan, index: usize) -> Row<'_> {
+    let scenario = &plan.scenarios[index];
+    Row {
+        id: &scenario.id,
+        feature: &scenario.feature,
+        name: &scenario.name,
+        tags: &scenario.tags,
+        tier: scenario.tier,
+        parent: scenario.parent.map(|p| plan.scenarios[p].id.as_str()),
+        steps: scenario
+            .steps
+            .iter()
+            .map(|s| format!("{} {}", s.keyword.trim(), s.value))
+            .collect(),
+    }
+}
+
+/// The scenarios by feature, each below what it starts from.
+fn tree(plan: &Plan, chosen: &[usize], paint: Paint) -> String {
+    let mut text = String::new();
+    let mut path = None;
+    for index in chosen {
+        let scenario = &plan.scenarios[*index];
+        if path != Some(&scenario.path) {
+            path = Some(&scenario.path);
+            let _ = writeln!(
+                text,
+                "{} {}",
+                paint.bold(&scenario.feature),
+                paint.dim(&scenario.path)
+            );
+        }
+        if scenario.parent.is_none() {
+            branch(plan, chosen, *index, 1, paint, &mut text);
+        }
+    }
+    if chosen.is_empty() {
+        text.push_str("no scenario matches");
+    }
+    text
+}
+
+fn branch(
+    plan: &Plan,
+    chosen: &[usize],
+    index: usize,
+    depth: usize,
+    paint: Paint,
+    text: &mut String,
+) {
+    let scenario = &plan.scenarios[index];
+    let indent = "  ".repeat(depth);
+    let mark = if scenario.parent.is_some() {
+        "└ "
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        text,
+        "{indent}{mark}{} {}",
+        scenario.name,
+        paint.dim(&format!(":{}{}", scenario.line, tags(scenario)))
+    );
+    let children = chosen
+        .iter()
+        .filter(|i| plan.scenarios[**i].parent == Some(index));
+    for child in children {
+        branch(plan, chosen, *child, depth + 1, paint, text);
+    }
+}
+
+fn tags(scenario: &Scenario) -> String {
+    scenario.tags.iter().fold(String::new(), |mut text, tag| {
+        let _ = write!(text, " @{tag}");
+        text
+    })
+}

@@ -1,0 +1,118 @@
+//! `bootproof run`.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::{AccelChoice, Choice, Ended, KeepChoice, TierChoice, complain};
+use crate::exit::Exit;
+use crate::run::session::{self, Asked};
+use crate::run::snapshots;
+use crate::settings::Settings;
+
+/// What `run` was asked.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    choice: Choice,
+    /// The profile under test: a name, or a profile.toml of your own [default: debian]
+    #[arg(long, value_name = "NAME|FILE", env = "BOOTPROOF_PROFILE")]
+    profile: Option<String>,
+    /// How many storylines side by side, within the host's memory [default: 1]
+    #[arg(long, value_name = "N", env = "BOOTPROOF_JOBS")]
+    jobs: Option<usize>,
+    /// When machines stay for a look inside [default: never]
+    #[arg(long, value_name = "WHEN", value_enum, env = "BOOTPROOF_KEEP")]
+    keep: Option<KeepChoice>,
+    /// A run to sign a release on: no snapshot is written, a pass on a repeat is no pass
+    #[arg(long, env = "BOOTPROOF_RELEASE")]
+    release: bool,
+    /// Where evidence goes [default: bootproof-out/RUN]
+    #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
+    out: Option<Utf8PathBuf>,
+    /// A factor on every deadline and budget [default: 1]
+    #[arg(long, value_name = "X", value_parser = positive, env = "BOOTPROOF_TIMEOUT_SCALE")]
+    timeout_scale: Option<f64>,
+    /// How machines run [default: auto]
+    #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_ACCEL")]
+    accel: Option<AccelChoice>,
+    /// A registry of your own, HOST/ORG, instead of one the run starts
+    #[arg(long, value_name = "URL", env = "BOOTPROOF_REGISTRY")]
+    registry: Option<String>,
+    /// The credentials of that registry, as podman login writes them
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BOOTPROOF_AUTHFILE",
+        requires = "registry"
+    )]
+    authfile: Option<Utf8PathBuf>,
+    /// Without this tier it is an error, where it would be skipped
+    #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
+    require: Option<TierChoice>,
+    /// How often a scenario that ended in an infrastructure error is repeated [default: 0]
+    #[arg(long, value_name = "N", env = "BOOTPROOF_RETRY_ERRORS")]
+    retry_errors: Option<u32>,
+    /// How many seconds a scenario may take, as under KVM [default: 1800]
+    #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_SCENARIO_BUDGET")]
+    scenario_budget: Option<u64>,
+    /// How many seconds the whole run may take [default: no limit]
+    #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_RUN_BUDGET")]
+    run_budget: Option<u64>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && x > 0.0 => Ok(x),
+        _ => Err("it must be a number above 0".to_owned()),
+    }
+}
+
+impl Run {
+    /// Runs the chosen scenarios.
+    ///
+    /// # Errors
+    /// When features or profile are not fit to run, or the host is not.
+    pub fn execute(self, settings: Settings) -> Result<Exit, Ended> {
+        snapshots::settle(self.release)?;
+        let loaded = self.choice.load(&settings)?;
+        let problems = loaded.all_problems();
+        if !problems.is_empty() {
+            return Err(Ended::Problems(problems));
+        }
+        let chosen = loaded.plan.choose(&loaded.selection);
+        if chosen.is_empty() {
+            complain("nothing to run: no scenario matches (`bootproof list` shows them all)");
+            return Ok(Exit::NothingRan);
+        }
+        let budget = self.scenario_budget.or(settings.scenario_budget);
+        let run_budget = self.run_budget.or(settings.run_budget);
+        let asked = Asked {
+            files: loaded.files,
+            plan: loaded.plan,
+            chosen,
+            profile: self
+                .profile
+                .or(settings.profile)
+                .unwrap_or_else(|| "debian".to_owned()),
+            jobs: self.jobs.or(settings.jobs).unwrap_or(1).max(1),
+            keep: self.keep.or(settings.keep).unwrap_or(KeepChoice::Never),
+            release: self.release,
+            out: self.out.or(settings.out.map(Into::into)),
+            timeout_scale: self.timeout_scale.or(settings.timeout_scale).unwrap_or(1.0),
+            accel: self.accel.or(settings.accel).unwrap_or(AccelChoice::Auto),
+            registry: self.registry.or(settings.registry),
+            authfile: self.authfile.or(settings.authfile.map(Into::into)),
+            require: self.require.or(settings.require),
+            retry_errors: self.retry_errors.or(settings.retry_errors).unwrap_or(0),
+            scenario_budget: Duration::from_secs(budget.unwrap_or(1800)),
+            run_budget: run_budget.map(Duration::from_secs),
+        };
+        let runtime = super::runtime()?;
+        let ended = runtime.block_on(session::run(asked));
+        // A blocking thread that hangs (an SSH session, for one) must not keep the process.
+        runtime.shutdown_background();
+        ended
+    }
+}

@@ -1,0 +1,7 @@
+//! What is made of a run's events: the terminal, `run.json`. Nothing here knows how a run is done.
+
+pub mod last_screen;
+pub mod live;
+pub mod paint;
+pub mod summary;
+pub mod timing;

@@ -1,0 +1,343 @@
+//! `run.json`: a pure fold over the events, of a run that ended as well as of one that crashed.
+
+mod shape;
+
+use std::collections::BTreeMap;
+
+use bootproof_harness::evidence::{EVENT_SCHEMA, Envelope, Event, PlannedScenario, Verdict};
+use thiserror::Error;
+
+pub use shape::{Attachment, By, Disk, Image, Machine, Profile, RunSummary, Scenario, Step};
+
+use super::timing::{self, Piece};
+
+/// The number of `run.json`'s schema.
+pub const SUMMARY_SCHEMA: u32 = 1;
+
+/// Counted so when a scenario was cut off.
+pub const UNFINISHED: &str = "unfinished";
+
+/// Counted so when a scenario did not begin.
+pub const NOT_RUN: &str = "not run";
+
+/// The events cannot be made a summary of.
+#[derive(Debug, Error)]
+pub enum FoldError {
+    /// There are none, or the first is another.
+    #[error("the record does not begin with a run's start")]
+    NoStart,
+    /// Written by another bootproof.
+    #[error("the record has schema {found}; this bootproof reads {EVENT_SCHEMA}")]
+    Schema {
+        /// The record's number.
+        found: u32,
+    },
+}
+
+impl RunSummary {
+    /// Reads a record's lines; a last line cut short by a crash is left out.
+    pub fn read(text: &str) -> Vec<Envelope> {
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// Folds a run's events.
+    ///
+    /// # Errors
+    /// When they do not begin with a run's start, or are of another schema.
+    pub fn from_events(events: &[Envelope]) -> Result<Self, FoldError> {
+        let mut events = events.iter();
+        let first = events.next().ok_or(FoldError::NoStart)?;
+        let mut summary = Self::begin(first)?;
+        let mut pieces = Vec::new();
+        for envelope in events {
+            summary.ended = envelope.at;
+            summary.take(envelope, &mut pieces);
+        }
+        if summary.incomplete {
+            summary.seconds = (summary.ended - summary.began)
+                .total(jiff::Unit::Second)
+                .unwrap_or(0.0);
+        }
+        for scenario in &summary.scenarios {
+            let word = match scenario.verdict {
+                Some(verdict) => verdict.as_str(),
+                None if scenario.attempts > 0 => UNFINISHED,
+                None => NOT_RUN,
+            };
+            *summary.counts.entry(word.to_owned()).or_default() += 1;
+        }
+        summary.timing = timing::table(&pieces, summary.seconds);
+        Ok(summary)
+    }
+
+    fn begin(first: &Envelope) -> Result<Self, FoldError> {
+        let Event::RunStarted {
+            schema,
+            run,
+            version,
+            user,
+            host,
+            host_os,
+            profile,
+            profile_digest,
+            accel,
+            accel_reason,
+            arguments,
+            features,
+        } = &first.event
+        else {
+            return Err(FoldError::NoStart);
+        };
+        if *schema != EVENT_SCHEMA {
+            return Err(FoldError::Schema { found: *schema });
+        }
+        Ok(Self {
+            schema: SUMMARY_SCHEMA,
+            run: run.to_string(),
+            version: version.clone(),
+            began: first.at,
+            ended: first.at,
+            seconds: 0.0,
+            incomplete: true,
+            exit_code: None,
+            interrupted_by: None,
+            by: By {
+                user: user.clone(),
+                host: host.clone(),
+                host_os: host_os.clone(),
+                accel: accel.as_str().to_owned(),
+                accel_reason: accel_reason.clone(),
+            },
+            profile: Profile {
+                name: profile.clone(),
+                digest: profile_digest.clone(),
+            },
+            arguments: arguments.clone(),
+            features: features.clone(),
+            counts: BTreeMap::new(),
+            scenarios: Vec::new(),
+            images: Vec::new(),
+            disks: Vec::new(),
+            machines: Vec::new(),
+            timing: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn take(&mut self, envelope: &Envelope, pieces: &mut Vec<Piece>) {
+        match &envelope.event {
+            Event::Planned { scenarios } => {
+                self.scenarios = scenarios.iter().cloned().map(Scenario::planned).collect();
+            }
+            Event::WorkFinished {
+                kind,
+                began,
+                seconds,
+                ..
+            } => pieces.push(Piece {
+                scenario: envelope.scenario.clone(),
+                kind: *kind,
+                began: *began,
+                seconds: *seconds,
+            }),
+            Event::Warning { message } => self.warnings.push(message.clone()),
+            Event::Interrupted { signal } => self.interrupted_by = Some(signal.clone()),
+            Event::RunFinished {
+                exit_code, seconds, ..
+            } => {
+                self.exit_code = Some(*exit_code);
+                self.seconds = *seconds;
+                self.incomplete = false;
+            }
+            event => {
+                self.thing(envelope.scenario.as_deref(), event);
+                let mine =
+                    |s: &&mut Scenario| Some(s.planned.id.as_str()) == envelope.scenario.as_deref();
+                if let Some(scenario) = self.scenarios.iter_mut().find(mine) {
+                    scenario.take(event);
+                }
+            }
+        }
+    }
+
+    /// Images, disks and machines.
+    fn thing(&mut self, scenario: Option<&str>, event: &Event) {
+        match event {
+            Event::ImageBuilt {
+                image,
+                id,
+                cached,
+                size,
+            } => self.images.push(Image {
+                image: image.clone(),
+                id: Some(id.clone()),
+                cached: *cached,
+                size: *size,
+                ..Image::default()
+            }),
+            Event::ImagePushed {
+                image,
+                reference,
+                tags,
+                digest,
+            } => self.pushed(image, reference, tags, digest),
+            Event::DiskReady {
+                image,
+                digest,
+                key,
+                cached,
+                allocated,
+            } => self.disks.push(Disk {
+                image: image.clone(),
+                digest: digest.clone(),
+                key: key.clone(),
+                cached: *cached,
+                allocated: *allocated,
+            }),
+            Event::MachineCreated {
+                machine,
+                domain,
+                ports,
+            } => self.machines.push(Machine {
+                machine: machine.clone(),
+                domain: domain.clone(),
+                scenario: scenario.map(str::to_owned),
+                ports: ports.clone(),
+                client: None,
+                boots: Vec::new(),
+                kept: None,
+            }),
+            Event::Booted { machine, boot } => {
+                if let Some(machine) = self.machine(machine) {
+                    machine.boots.push(boot.clone());
+                }
+            }
+            Event::Client { machine, version } => {
+                if let Some(machine) = self.machine(machine) {
+                    machine.client = Some(version.clone());
+                }
+            }
+            Event::MachineReleased { machine, kept } => {
+                if let Some(machine) = self.machine(machine) {
+                    machine.kept = Some(*kept);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A push belongs to the last build of its image that has not been pushed; a base has none.
+    fn pushed(&mut self, image: &str, reference: &str, tags: &[String], digest: &str) {
+        let built = self.images.iter_mut().rev().find(|built| {
+            built.image == image && built.digest.as_deref().is_none_or(|d| d == digest)
+        });
+        let entry = match built {
+            Some(built) => built,
+            None => {
+                self.images.push(Image {
+                    image: image.to_owned(),
+                    ..Image::default()
+                });
+                let last = self.images.len() - 1;
+                &mut self.images[last]
+            }
+        };
+        entry.reference = Some(reference.to_owned());
+        entry.digest = Some(digest.to_owned());
+        for tag in tags {
+            if !entry.tags.contains(tag) {
+                entry.tags.push(tag.clone());
+            }
+        }
+    }
+
+    /// The newest machine of a name that is not gone.
+    fn machine(&mut self, name: &str) -> Option<&mut Machine> {
+        let mut of_name: Vec<_> = self
+            .machines
+            .iter_mut()
+            .filter(|m| m.machine == name)
+            .collect();
+        let alive = of_name.iter().rposition(|m| m.kept.is_none());
+        match alive {
+            Some(place) => Some(of_name.swap_remove(place)),
+            None => of_name.pop(),
+        }
+    }
+}
+
+impl Scenario {
+    fn planned(planned: PlannedScenario) -> Self {
+        Self {
+            planned,
+            verdict: None,
+            reason: None,
+            seconds: 0.0,
+            attempts: 0,
+            steps: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
+
+    /// The step it did not get past.
+    pub fn failing_step(&self) -> Option<&Step> {
+        self.steps
+            .iter()
+            .find(|step| step.verdict != Some(Verdict::Passed))
+    }
+
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::ScenarioStarted { attempt } => {
+                self.attempts = *attempt;
+                self.verdict = None;
+                self.reason = None;
+                self.steps.clear();
+            }
+            Event::StepStarted {
+                keyword,
+                text,
+                line,
+                ..
+            } => self.steps.push(Step {
+                keyword: keyword.clone(),
+                text: text.clone(),
+                line: *line,
+                verdict: None,
+                seconds: 0.0,
+                message: None,
+            }),
+            Event::StepFinished {
+                index,
+                verdict,
+                seconds,
+                message,
+            } => {
+                if let Some(step) = self.steps.get_mut(*index) {
+                    step.verdict = Some(*verdict);
+                    step.seconds = *seconds;
+                    step.message.clone_from(message);
+                }
+            }
+            Event::ScenarioFinished {
+                verdict,
+                reason,
+                seconds,
+            } => {
+                self.verdict = Some(*verdict);
+                self.reason.clone_from(reason);
+                self.seconds = *seconds;
+            }
+            Event::Attached { name, path } => self.attachments.push(Attachment {
+                name: name.clone(),
+                path: path.clone(),
+            }),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,14 @@
+//! A run: what is chosen, in which order, on cucumber, until it ends or is asked to.
+
+pub mod capability;
+pub mod features;
+pub mod host;
+pub mod live;
+pub mod out;
+pub mod panics;
+pub mod plan;
+pub mod schedule;
+pub mod session;
+pub mod snapshots;
+pub mod stop;
+pub mod words;

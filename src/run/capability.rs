@@ -1,0 +1,88 @@
+//! What this host can run, as far as the chosen scenarios need it.
+
+use std::collections::BTreeSet;
+
+use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions};
+use bootproof_harness::run::Accel;
+
+use super::plan::Tier;
+use crate::cli::{AccelChoice, Ended, TierChoice};
+
+/// What a host can do for a run.
+#[derive(Debug, Clone)]
+pub struct Capability {
+    /// How machines run.
+    pub accel: Accel,
+    /// Why so.
+    pub accel_reason: String,
+    /// Who runs it, and where.
+    pub facts: HostFacts,
+    /// Memory that can be had, in MiB.
+    pub memory_mib: Option<u64>,
+    report: HostReport,
+}
+
+impl Capability {
+    /// Tries what the host can do; a tier that is required or an accelerator that was asked for and is
+    /// not there ends the run before it begins.
+    ///
+    /// # Errors
+    /// Why the host cannot, with the fix.
+    pub async fn probe(
+        needed: &BTreeSet<Tier>,
+        choice: AccelChoice,
+        require: Option<TierChoice>,
+    ) -> Result<Self, Ended> {
+        let cannot = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
+        let report = host::probe(&ProbeOptions::default())
+            .await
+            .map_err(|e| cannot(&e))?;
+        if let Some(tier) = require {
+            report.can(tier.of_host()).map_err(|e| cannot(&e))?;
+        }
+        let (accel, accel_reason) = match choice {
+            AccelChoice::Tcg => (Accel::Tcg, "asked for".to_owned()),
+            AccelChoice::Kvm if needed.contains(&Tier::Machine) => {
+                report.can(host::Tier::MachineKvm).map_err(|e| cannot(&e))?;
+                (Accel::Kvm, "asked for".to_owned())
+            }
+            AccelChoice::Kvm | AccelChoice::Auto => (report.accel, report.accel_reason.clone()),
+        };
+        Ok(Self {
+            accel,
+            accel_reason,
+            facts: report.facts.clone(),
+            memory_mib: memory_available(),
+            report,
+        })
+    }
+
+    /// Why this host cannot run scenarios of a tier; `None` when it can.
+    pub fn lacks(&self, tier: Tier) -> Option<String> {
+        let tier = match (tier, self.accel) {
+            (Tier::Application, _) => host::Tier::Application,
+            (Tier::Machine, Accel::Tcg) => host::Tier::MachineTcg,
+            (Tier::Machine, Accel::Kvm) => host::Tier::MachineKvm,
+        };
+        self.report.can(tier).err().map(|why| why.to_string())
+    }
+}
+
+impl TierChoice {
+    /// The tier as the host's report has it.
+    pub fn of_host(self) -> host::Tier {
+        match self {
+            Self::Static => host::Tier::Static,
+            Self::Application => host::Tier::Application,
+            Self::Machine => host::Tier::MachineTcg,
+            Self::MachineKvm => host::Tier::MachineKvm,
+        }
+    }
+}
+
+fn memory_available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024)
+}

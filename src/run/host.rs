@@ -1,0 +1,172 @@
+//! cucumber's host: a parser that hands over the chosen scenarios, a runner that knows what starts from
+//! what, and a writer that turns cucumber's events into the record.
+//!
+//! cucumber's own runner knows no dependencies, no cancellation and no deadline, and keeps the Worlds of
+//! failed scenarios; ours is another implementation of the same trait, over the same steps and events.
+
+mod record;
+mod runner;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bootproof_harness::evidence::Recorder;
+use cucumber::gherkin;
+use cucumber::step::Collection;
+use cucumber::{Cucumber, cli, parser};
+use futures::future::LocalBoxFuture;
+use futures::stream::{self, LocalBoxStream};
+
+use super::features::FeatureFile;
+use super::plan::{Plan, Scenario};
+use super::schedule::Node;
+use super::stop::Stop;
+
+/// A scenario that begins.
+#[derive(Debug, Clone)]
+pub struct Begin {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The id of what it starts from.
+    pub parent: Option<String>,
+    /// From 1.
+    pub attempt: u32,
+}
+
+/// What is done with a World around its steps.
+pub trait Stage<W>: 'static {
+    /// Before the first step.
+    fn enter(&self, world: &mut W, begin: Begin);
+    /// After the last step, whatever became of it; machines are handed on, kept or released here.
+    fn leave<'a>(&'a self, world: &'a mut W, passed: bool) -> LocalBoxFuture<'a, ()>;
+}
+
+/// How scenarios are run.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How many lines of scenarios side by side.
+    pub jobs: usize,
+    /// How often an error is repeated.
+    pub retries: u32,
+    /// How long a scenario may take.
+    pub budget: Duration,
+}
+
+/// A chosen scenario.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    scenario: Scenario,
+    parent: Option<String>,
+    node: Node,
+}
+
+/// The chosen scenarios of a plan; `skip` says why this host cannot run one.
+pub fn chosen(
+    plan: &Plan,
+    indexes: &[usize],
+    skip: impl Fn(&Scenario) -> Option<String>,
+) -> Vec<Chosen> {
+    let place = |index: usize| indexes.iter().position(|i| *i == index);
+    indexes
+        .iter()
+        .map(|index| {
+            let scenario = plan.scenarios[*index].clone();
+            Chosen {
+                parent: scenario.parent.map(|p| plan.scenarios[p].id.clone()),
+                node: Node {
+                    parent: scenario.parent.and_then(place),
+                    children: scenario.children,
+                    skip: skip(&scenario),
+                },
+                scenario,
+            }
+        })
+        .collect()
+}
+
+/// Runs the chosen scenarios to their end, or until asked to stop; everything goes to the record.
+pub async fn run<W: cucumber::World>(
+    files: &[FeatureFile],
+    chosen: Vec<Chosen>,
+    rules: Rules,
+    collection: Collection<W>,
+    stage: impl Stage<W>,
+    recorder: &Recorder,
+    stop: Stop,
+) {
+    let features = features(files, &chosen);
+    let runner = runner::Storylines {
+        chosen: Rc::new(chosen),
+        rules,
+        collection: Rc::new(collection),
+        stage: Rc::new(stage),
+        recorder: recorder.clone(),
+        stop,
+    };
+    let options = cli::Opts::<cli::Empty, cli::Empty, cli::Empty, cli::Empty> {
+        re_filter: None,
+        tags_filter: None,
+        parser: cli::Empty,
+        runner: cli::Empty,
+        writer: cli::Empty,
+        custom: cli::Empty,
+    };
+    Cucumber::<W, Parsed, _, _, _>::custom(Parsed, runner, record::Record::new(recorder.clone()))
+        .with_cli(options)
+        .run(features)
+        .await;
+}
+
+/// The features with only their chosen scenarios, backgrounds and rules folded into them.
+fn features(files: &[FeatureFile], chosen: &[Chosen]) -> Vec<gherkin::Feature> {
+    let scenarios = |file: &FeatureFile| -> Vec<gherkin::Scenario> {
+        let ruled = file.feature.rules.iter().flat_map(|r| &r.scenarios);
+        file.feature
+            .scenarios
+            .iter()
+            .chain(ruled)
+            .filter_map(|parsed| {
+                let mine = chosen.iter().find(|c| {
+                    c.scenario.path == file.path && c.scenario.line == parsed.position.line
+                })?;
+                Some(gherkin::Scenario {
+                    name: mine.scenario.name.clone(),
+                    steps: mine.scenario.steps.clone(),
+                    tags: mine.scenario.tags.clone(),
+                    ..parsed.clone()
+                })
+            })
+            .collect()
+    };
+    files
+        .iter()
+        .map(|file| gherkin::Feature {
+            background: None,
+            rules: Vec::new(),
+            scenarios: scenarios(file),
+            ..file.feature.clone()
+        })
+        .filter(|feature| !feature.scenarios.is_empty())
+        .collect()
+}
+
+/// A scenario's id, from cucumber's own values.
+fn id_of(feature: &gherkin::Feature, scenario: &gherkin::Scenario) -> String {
+    let path = feature.path.as_deref().unwrap_or(std::path::Path::new(""));
+    format!("{}:{}", path.display(), scenario.position.line)
+}
+
+/// A parser for features that are parsed already.
+struct Parsed;
+
+impl cucumber::Parser<Vec<gherkin::Feature>> for Parsed {
+    type Cli = cli::Empty;
+    type Output = LocalBoxStream<'static, parser::Result<gherkin::Feature>>;
+
+    fn parse(self, features: Vec<gherkin::Feature>, _: cli::Empty) -> Self::Output {
+        Box::pin(stream::iter(features.into_iter().map(Ok)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,282 @@
+//! Runs scenarios in the order of what starts from what.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bootproof_harness::evidence::{Event as Evidence, Recorder, Verdict};
+use cucumber::event::{
+    self, Cucumber, HookType, Retries, RetryableScenario, Scenario as Happened, Source, StepError,
+};
+use cucumber::gherkin;
+use cucumber::step::Collection;
+use cucumber::{Event, Runner, cli, parser};
+use futures::channel::mpsc;
+use futures::stream::{self, FuturesUnordered, LocalBoxStream};
+use futures::{FutureExt as _, SinkExt as _, Stream, StreamExt as _, future};
+
+use super::record::read_failure;
+use super::{Begin, Chosen, Rules, Stage, id_of};
+use crate::run::panics::{self, text_of};
+use crate::run::schedule::{Cause, Schedule};
+use crate::run::stop::Stop;
+
+type Happening<W> = parser::Result<Event<Cucumber<W>>>;
+
+/// Our implementation of cucumber's runner.
+pub(super) struct Storylines<W, S> {
+    pub(super) chosen: Rc<Vec<Chosen>>,
+    pub(super) rules: Rules,
+    pub(super) collection: Rc<Collection<W>>,
+    pub(super) stage: Rc<S>,
+    pub(super) recorder: Recorder,
+    pub(super) stop: Stop,
+}
+
+impl<W: cucumber::World, S: Stage<W>> Runner<W> for Storylines<W, S> {
+    type Cli = cli::Empty;
+    type EventStream = LocalBoxStream<'static, Happening<W>>;
+
+    fn run<F>(self, features: F, _: cli::Empty) -> Self::EventStream
+    where
+        F: Stream<Item = parser::Result<gherkin::Feature>> + 'static,
+    {
+        // With no room in the channel a send ends when the writer has taken the event: the record is in
+        // the order in which things happened, the harness's own events included.
+        let (tx, rx) = mpsc::channel(0);
+        let work = stream::once(self.execute(features, Events(tx)));
+        stream::select(rx, work.filter_map(|()| future::ready(None))).boxed_local()
+    }
+}
+
+/// The way to the writer.
+struct Events<W>(mpsc::Sender<Happening<W>>);
+
+impl<W> Clone for Events<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<W> Events<W> {
+    async fn send(&mut self, event: Cucumber<W>) {
+        // The writer is gone only when the whole run was dropped.
+        let _ = self.0.send(Ok(Event::new(event))).await;
+    }
+}
+
+/// A scenario in cucumber's own types.
+#[derive(Clone)]
+struct Cast {
+    feature: Source<gherkin::Feature>,
+    scenario: Source<gherkin::Scenario>,
+}
+
+impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
+    async fn execute<F>(self, features: F, mut events: Events<W>)
+    where
+        F: Stream<Item = parser::Result<gherkin::Feature>>,
+    {
+        events.send(Cucumber::Started).await;
+        let cast = self.cast(features).await;
+        let nodes = self.chosen.iter().map(|c| c.node.clone()).collect();
+        let mut schedule = Schedule::new(nodes, self.rules.jobs, self.rules.retries);
+        let mut running = FuturesUnordered::new();
+        loop {
+            if self.stop.asked().is_none() {
+                for decided in schedule.decide() {
+                    self.decided(decided.index, decided.verdict, &decided.cause);
+                }
+                for (index, attempt) in schedule.start() {
+                    if let Some(cast) = &cast[index] {
+                        let events = events.clone();
+                        running.push(self.scenario(index, attempt, cast.clone(), events));
+                    }
+                }
+            }
+            match running.next().await {
+                Some((index, verdict)) => {
+                    schedule.finish(index, verdict);
+                }
+                None => break,
+            }
+        }
+        drop(running);
+        events.send(Cucumber::Finished).await;
+    }
+
+    /// The scenarios as cucumber hands them over, by their place among the chosen.
+    async fn cast<F>(&self, features: F) -> Vec<Option<Cast>>
+    where
+        F: Stream<Item = parser::Result<gherkin::Feature>>,
+    {
+        let mut cast: Vec<Option<Cast>> = self.chosen.iter().map(|_| None).collect();
+        let mut features = std::pin::pin!(features);
+        while let Some(feature) = features.next().await {
+            let Ok(feature) = feature else { continue };
+            let feature = Source::new(feature);
+            for scenario in &feature.scenarios {
+                let id = id_of(&feature, scenario);
+                if let Some(place) = self.chosen.iter().position(|c| c.scenario.id == id) {
+                    cast[place] = Some(Cast {
+                        feature: feature.clone(),
+                        scenario: Source::new(scenario.clone()),
+                    });
+                }
+            }
+        }
+        cast
+    }
+
+    /// Blocked and skipped scenarios never enter cucumber.
+    fn decided(&self, index: usize, verdict: Verdict, cause: &Cause) {
+        let reason = match cause {
+            Cause::Parent(parent) => {
+                let parent = &self.chosen[*parent].scenario;
+                format!("it starts from \"{}\", which did not pass", parent.name)
+            }
+            Cause::Host(why) => why.clone(),
+        };
+        self.recorder
+            .within(&self.chosen[index].scenario.id)
+            .record(Evidence::ScenarioFinished {
+                verdict,
+                reason: Some(reason),
+                seconds: 0.0,
+            });
+    }
+
+    async fn scenario(
+        &self,
+        index: usize,
+        attempt: u32,
+        cast: Cast,
+        mut events: Events<W>,
+    ) -> (usize, Verdict) {
+        let retries = Retries {
+            current: attempt as usize - 1,
+            left: (self.rules.retries + 1).saturating_sub(attempt) as usize,
+        };
+        let happened = |event: Happened<W>| {
+            Cucumber::Feature(
+                cast.feature.clone(),
+                event::Feature::Scenario(
+                    cast.scenario.clone(),
+                    RetryableScenario {
+                        event,
+                        retries: Some(retries),
+                    },
+                ),
+            )
+        };
+        events.send(happened(Happened::Started)).await;
+        let verdict = match W::new().await {
+            Ok(mut world) => {
+                let chosen = &self.chosen[index];
+                self.stage.enter(
+                    &mut world,
+                    Begin {
+                        scenario: chosen.scenario.clone(),
+                        parent: chosen.parent.clone(),
+                        attempt,
+                    },
+                );
+                let verdict = self.steps(chosen, &mut world, &mut events, &happened).await;
+                let passed = verdict == Verdict::Passed;
+                let leave = self.stage.leave(&mut world, passed);
+                match AssertUnwindSafe(leave).catch_unwind().await {
+                    Ok(()) => verdict,
+                    Err(payload) => {
+                        let info = Arc::new(explain(&*payload));
+                        let failed = Happened::hook_failed(HookType::After, None, info);
+                        events.send(happened(failed)).await;
+                        worse(verdict, Verdict::Error)
+                    }
+                }
+            }
+            Err(error) => {
+                let info = Arc::new(format!("error: {error}"));
+                let failed = Happened::hook_failed(HookType::Before, None, info);
+                events.send(happened(failed)).await;
+                Verdict::Error
+            }
+        };
+        events.send(happened(Happened::Finished)).await;
+        (index, verdict)
+    }
+
+    async fn steps(
+        &self,
+        chosen: &Chosen,
+        world: &mut W,
+        events: &mut Events<W>,
+        happened: &impl Fn(Happened<W>) -> Cucumber<W>,
+    ) -> Verdict {
+        let deadline = tokio::time::Instant::now() + self.rules.budget;
+        for (place, step) in chosen.scenario.steps.iter().enumerate() {
+            let source = Source::new(step.clone());
+            let in_background = place < chosen.scenario.background;
+            let of_step = |event: event::Step<W>| {
+                happened(if in_background {
+                    Happened::Background(source.clone(), event)
+                } else {
+                    Happened::Step(source.clone(), event)
+                })
+            };
+            events.send(of_step(event::Step::Started)).await;
+            let (captures, location, result) = match self.collection.find(step) {
+                Ok(Some((call, captures, location, context))) => {
+                    let step = AssertUnwindSafe(call(world, context)).catch_unwind();
+                    let result = tokio::select! {
+                        biased;
+                        result = step => result.map_err(|payload| explain(&*payload)),
+                        asked = self.stop.times(1) => Err(format!("error: interrupted by {}", asked.by)),
+                        () = tokio::time::sleep_until(deadline) => Err(format!(
+                            "error: the scenario used up its budget of {} s",
+                            self.rules.budget.as_secs()
+                        )),
+                    };
+                    let result = result.map_err(|text| StepError::Panic(Arc::new(text)));
+                    (Some(captures), location, result)
+                }
+                Ok(None) => (None, None, Err(StepError::NotFound)),
+                Err(ambiguous) => (None, None, Err(StepError::AmbiguousMatch(ambiguous))),
+            };
+            match (result, captures) {
+                (Ok(()), Some(captures)) => {
+                    events
+                        .send(of_step(event::Step::Passed(captures, location)))
+                        .await;
+                }
+                (Ok(()), None) => {}
+                (Err(error), captures) => {
+                    let (verdict, _) = read_failure(&error);
+                    // The World stays ours, to be ended at once: no event carries it.
+                    let failed = event::Step::Failed(captures, location, None, error);
+                    events.send(of_step(failed)).await;
+                    return verdict;
+                }
+            }
+        }
+        Verdict::Passed
+    }
+}
+
+/// The worse of two verdicts on one scenario: what failed stays failed.
+fn worse(one: Verdict, other: Verdict) -> Verdict {
+    if one == Verdict::Passed { other } else { one }
+}
+
+/// A step's panic as a text that begins with its verdict's word; its own errors do so already.
+fn explain(payload: &(dyn Any + Send)) -> String {
+    let text = text_of(payload);
+    if ["failed: ", "error: ", "skipped: "]
+        .iter()
+        .any(|word| text.starts_with(word))
+    {
+        return text;
+    }
+    let place = panics::last_place().map_or_else(String::new, |place| format!(" (at {place})"));
+    format!("error: the harness panicked: {text}{place}")
+}

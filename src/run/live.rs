@@ -1,0 +1,43 @@
+//! The stage of a real run: cucumber's World meets what the run's scenarios share.
+
+use std::sync::Arc;
+
+use bootproof_steps::{Entered, Shared, World};
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+
+use super::host::{Begin, Stage};
+
+/// Hands the Worlds of real scenarios what they share.
+pub struct Live {
+    shared: Arc<Shared>,
+}
+
+impl Live {
+    /// Over what the scenarios of a run share.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl Stage<World> for Live {
+    fn enter(&self, world: &mut World, begin: Begin) {
+        let scenario = begin.scenario;
+        world.enter(
+            self.shared.clone(),
+            Entered {
+                id: scenario.id,
+                name: scenario.name,
+                feature: scenario.feature,
+                parent: begin.parent,
+                children: scenario.children,
+                tags: scenario.tags,
+                attempt: begin.attempt,
+            },
+        );
+    }
+
+    fn leave<'a>(&'a self, world: &'a mut World, passed: bool) -> LocalBoxFuture<'a, ()> {
+        world.leave(passed).boxed_local()
+    }
+}

@@ -1,0 +1,105 @@
+//! The folder a run's evidence goes to.
+
+use std::io::{self, BufRead as _};
+
+use bootproof_harness::evidence::{Envelope, Event};
+use bootproof_harness::run::RunId;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::problem::Problem;
+
+/// The folder of runs that were given none.
+const DEFAULT: &str = "bootproof-out";
+
+/// Makes the folder for a run's evidence, absolute. One that an earlier run made is begun anew; any other that
+/// holds something is refused.
+///
+/// # Errors
+/// When it is another's, or cannot be made.
+pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
+    let out = asked.map_or_else(
+        || Utf8Path::new(DEFAULT).join(run.as_str()),
+        Utf8Path::to_owned,
+    );
+    let fail = |error: io::Error| {
+        Problem::new(
+            out.as_str(),
+            format!("cannot be made the run's folder: {error}"),
+        )
+    };
+    if !is_empty(&out).map_err(fail)? {
+        if !is_ours(&out) {
+            return Err(Problem::new(
+                out.as_str(),
+                "the folder holds something that is no run of bootproof",
+            )
+            .help("give --out a new or an empty folder"));
+        }
+        std::fs::remove_dir_all(&out).map_err(fail)?;
+    }
+    std::fs::create_dir_all(&out).map_err(fail)?;
+    if asked.is_none() {
+        point_latest(run).map_err(fail)?;
+    }
+    out.canonicalize_utf8().map_err(fail)
+}
+
+fn is_empty(folder: &Utf8Path) -> io::Result<bool> {
+    match folder.read_dir_utf8() {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the folder holds the record of a run.
+fn is_ours(folder: &Utf8Path) -> bool {
+    let Ok(file) = std::fs::File::open(folder.join("events.ndjson")) else {
+        return false;
+    };
+    let mut first = String::new();
+    io::BufReader::new(file).read_line(&mut first).is_ok()
+        && serde_json::from_str::<Envelope>(&first)
+            .is_ok_and(|envelope| matches!(envelope.event, Event::RunStarted { .. }))
+}
+
+/// `bootproof-out/latest` means the newest run; the link is replaced as a whole.
+fn point_latest(run: &RunId) -> io::Result<()> {
+    let latest = Utf8Path::new(DEFAULT).join("latest");
+    let new = Utf8Path::new(DEFAULT).join(format!(".latest-{run}"));
+    std::os::unix::fs::symlink(run.as_str(), &new)?;
+    std::fs::rename(&new, &latest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Utf8PathBuf, RunId) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(dir.path().join("out")).unwrap();
+        (dir, path, RunId::parse("0badcafe").unwrap())
+    }
+
+    #[test]
+    fn a_foreign_folder_is_left_alone() {
+        let (_dir, path, run) = folder();
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("thesis.tex"), "x").unwrap();
+        let error = prepare(Some(&path), &run).unwrap_err();
+        assert!(error.message.contains("no run of bootproof"), "{error}");
+        assert!(path.join("thesis.tex").exists());
+    }
+
+    #[test]
+    fn an_earlier_runs_folder_is_begun_anew() {
+        let (_dir, path, run) = folder();
+        prepare(Some(&path), &run).unwrap();
+        let recorder =
+            bootproof_harness::evidence::Recorder::create(&path.join("events.ndjson")).unwrap();
+        crate::report::summary::tests::started(&recorder);
+        std::fs::write(path.join("old.log"), "x").unwrap();
+        prepare(Some(&path), &run).unwrap();
+        assert!(!path.join("old.log").exists());
+    }
+}

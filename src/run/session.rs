@@ -1,0 +1,389 @@
+//! One run from its first event to its last, with everything on the host swept in between.
+
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder};
+use bootproof_harness::ledger::sweep::{SweepReport, sweep};
+use bootproof_harness::ledger::{Ledger, Resource};
+use bootproof_harness::podman::Podman;
+use bootproof_harness::profile::Profile;
+use bootproof_harness::run::{Dirs, Keep, Run, RunId};
+use bootproof_steps::{Options, Shared, World};
+use camino::{Utf8Path, Utf8PathBuf};
+use cucumber::World as _;
+use futures::FutureExt as _;
+
+use super::capability::Capability;
+use super::features::FeatureFile;
+use super::host::{self, Rules};
+use super::live::Live;
+use super::plan::Plan;
+use super::stop::{self, Ask, Stop};
+use super::{out, panics};
+use crate::assets::Places;
+use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
+use crate::exit::{Exit, Tally};
+use crate::report::paint::Paint;
+use crate::report::summary::RunSummary;
+use crate::report::{last_screen, live};
+
+/// What a run was asked to do; all of it makes sense already.
+pub struct Asked {
+    /// The features.
+    pub files: Vec<FeatureFile>,
+    /// Their scenarios.
+    pub plan: Plan,
+    /// The chosen ones.
+    pub chosen: Vec<usize>,
+    /// The profile's name or file.
+    pub profile: String,
+    /// How many lines of scenarios side by side.
+    pub jobs: usize,
+    /// When machines stay.
+    pub keep: KeepChoice,
+    /// Whether a release is to be signed on it.
+    pub release: bool,
+    /// Where evidence goes.
+    pub out: Option<Utf8PathBuf>,
+    /// The user's factor on every deadline.
+    pub timeout_scale: f64,
+    /// How machines run.
+    pub accel: AccelChoice,
+    /// The user's own registry.
+    pub registry: Option<String>,
+    /// Its credentials.
+    pub authfile: Option<Utf8PathBuf>,
+    /// The tier without which nothing is to be run.
+    pub require: Option<TierChoice>,
+    /// How often an error is repeated.
+    pub retry_errors: u32,
+    /// A scenario's budget, as under KVM.
+    pub scenario_budget: Duration,
+    /// The run's budget.
+    pub run_budget: Option<Duration>,
+}
+
+/// Does the run; the exit code is that of the process.
+///
+/// # Errors
+/// When it cannot even begin.
+pub async fn run(asked: Asked) -> Result<Exit, Ended> {
+    let id = RunId::random().map_err(fault)?;
+    let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
+    let (ask, stop) = stop::pair();
+    stop::listen(ask.clone())?;
+    let ledger = Ledger::open(&state, &id).map_err(fault)?;
+    let podman = Podman::set_up(&cache).map_err(fault)?;
+    let begun = tokio::select! {
+        begun = begin(&asked, &id, &cache, &state, &ledger) => begun.map(Some),
+        _ = stop.times(1) => Ok(None),
+    };
+    let ended = match begun {
+        Ok(Some(begun)) => begun.see_through(asked, &podman, ask, stop).await,
+        Ok(None) => {
+            sweep(&ledger, &podman).await;
+            Ok(Exit::Interrupted)
+        }
+        Err(ended) => {
+            sweep(&ledger, &podman).await;
+            Err(ended)
+        }
+    };
+    ledger.close().map_err(fault)?;
+    ended
+}
+
+fn fault(error: impl std::fmt::Display) -> Ended {
+    Ended::Error(error.to_string())
+}
+
+/// A run that has a record.
+struct Begun {
+    run: Run,
+    profile: Profile,
+    places: Places,
+    capability: Capability,
+    began: Instant,
+}
+
+async fn begin(
+    asked: &Asked,
+    id: &RunId,
+    cache: &Utf8Path,
+    state: &Utf8Path,
+    ledger: &Ledger,
+) -> Result<Begun, Ended> {
+    let began = Instant::now();
+    let mut dirs = Dirs::of(id, cache, state, Utf8Path::new(""));
+    make_scratch(ledger, &dirs.scratch)?;
+    let mut places = Places::new(dirs.scratch.join("assets"));
+    let path = places.profile(&asked.profile)?;
+    let profile = Profile::load(&path).map_err(|error| Ended::Problems(flaws(&error)))?;
+    let tiers = asked
+        .chosen
+        .iter()
+        .map(|i| asked.plan.scenarios[*i].tier)
+        .collect();
+    let capability = Capability::probe(&tiers, asked.accel, asked.require).await?;
+    dirs.out = out::prepare(asked.out.as_deref(), id)?;
+    let recorder = Recorder::create(&dirs.out.join("events.ndjson")).map_err(fault)?;
+    let run = Run {
+        id: id.clone(),
+        dirs,
+        recorder,
+        ledger: ledger.clone(),
+        accel: capability.accel,
+        timeout_scale: asked.timeout_scale,
+        keep: match asked.keep {
+            KeepChoice::Never => Keep::Never,
+            KeepChoice::OnFailure => Keep::OnFailure,
+            KeepChoice::Always => Keep::Always,
+        },
+    };
+    Ok(Begun {
+        run,
+        profile,
+        places,
+        capability,
+        began,
+    })
+}
+
+/// The scratch folder: qemu's user must get through it to disks, and see nothing else.
+fn make_scratch(ledger: &Ledger, scratch: &Utf8Path) -> Result<(), Ended> {
+    let path = scratch.to_owned();
+    ledger.own(Resource::Folder { path }).map_err(fault)?;
+    if let Some(parent) = scratch.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::DirBuilder::new().mode(0o711).create(scratch)?;
+    Ok(())
+}
+
+impl Begun {
+    async fn see_through(
+        mut self,
+        asked: Asked,
+        podman: &Podman,
+        ask: Ask,
+        stop: Stop,
+    ) -> Result<Exit, Ended> {
+        let recorder = self.run.recorder.clone();
+        let reporter = tokio::spawn(live::show(recorder.watch()));
+        panics::take_over(recorder.clone());
+        self.record_the_beginning(&asked);
+        let watcher = tokio::spawn(record_the_interruption(recorder.clone(), stop.clone()));
+        let budget = asked.run_budget.map(|budget| {
+            let budget = budget.mul_f64(asked.timeout_scale);
+            tokio::spawn(spend(budget, ask))
+        });
+        let release = asked.release;
+        let mut errors = 0;
+        let work = AssertUnwindSafe(self.work(asked, stop.clone())).catch_unwind();
+        tokio::select! {
+            biased;
+            worked = work => match worked {
+                Ok(Ok(())) => {}
+                Ok(Err(message)) => {
+                    errors += 1;
+                    recorder.record(Event::Warning { message });
+                }
+                Err(_) => {
+                    errors += 1;
+                    let place = panics::last_place().unwrap_or_default();
+                    recorder.record(Event::Warning { message: format!("the harness panicked (at {place})") });
+                }
+            },
+            // Asked twice: what was going on is dropped where it stands, and the ledger knows what it had.
+            _ = stop.times(2) => {}
+        }
+        let swept = sweep(&self.run.ledger, podman).await;
+        errors += warn_of_leftovers(&recorder, &swept);
+        watcher.abort();
+        if let Some(budget) = budget {
+            budget.abort();
+        }
+        let by = stop.asked().map(|asked| asked.by);
+        let interrupted = by.is_some_and(|by| by != stop::BUDGET);
+        errors += usize::from(by == Some(stop::BUDGET));
+        let exit = self.finish(interrupted, errors, release)?;
+        recorder.close();
+        let _ = reporter.await;
+        self.report()?;
+        Ok(exit)
+    }
+
+    /// The scenarios, and what they shared.
+    async fn work(&mut self, asked: Asked, stop: Stop) -> Result<(), String> {
+        let recorder = self.run.recorder.clone();
+        let options = Options {
+            registry: asked.registry.clone(),
+            authfile: asked.authfile.clone(),
+            snapshots: self.places.snapshots().map_err(|p| p.to_string())?,
+            guest_source: self.places.guest().map_err(|p| p.to_string())?,
+        };
+        let slowness = self.run.accel.slowness() * self.run.timeout_scale;
+        let rules = Rules {
+            jobs: self.jobs(asked.jobs),
+            retries: asked.retry_errors,
+            budget: asked.scenario_budget.mul_f64(slowness),
+        };
+        let capability = &self.capability;
+        let chosen = host::chosen(&asked.plan, &asked.chosen, |s| capability.lacks(s.tier));
+        let shared = Shared::new(self.run.clone(), self.profile.clone(), options);
+        let stage = Live::new(shared.clone());
+        let collection = World::collection();
+        host::run(
+            &asked.files,
+            chosen,
+            rules,
+            collection,
+            stage,
+            &recorder,
+            stop,
+        )
+        .await;
+        shared.close().await.map_err(|errors| {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            errors.join("; ")
+        })
+    }
+
+    /// As many storylines as were asked for and have room.
+    fn jobs(&self, asked: usize) -> usize {
+        let each = u64::from(self.profile.machine.memory_mib).max(1);
+        let Some(free) = self.capability.memory_mib else {
+            return asked;
+        };
+        let room = usize::try_from(free / each).unwrap_or(usize::MAX).max(1);
+        if room < asked {
+            self.run.recorder.record(Event::Warning {
+                message: format!(
+                    "{asked} storylines side by side need {} MiB of memory and {free} MiB are free: {room} run",
+                    each * asked as u64
+                ),
+            });
+        }
+        asked.min(room)
+    }
+
+    fn record_the_beginning(&self, asked: &Asked) {
+        let facts = &self.capability.facts;
+        let features = asked
+            .files
+            .iter()
+            .filter(|f| {
+                let of = |i: &usize| asked.plan.scenarios[*i].path == f.path;
+                asked.chosen.iter().any(of)
+            })
+            .map(|f| (f.path.clone(), f.sha256.clone()));
+        self.run.recorder.record(Event::RunStarted {
+            schema: EVENT_SCHEMA,
+            run: self.run.id.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            user: facts.user.clone(),
+            host: facts.name.clone(),
+            host_os: format!("{}, kernel {}", facts.os, facts.kernel),
+            profile: self.profile.name.clone(),
+            profile_digest: self.profile.digest.clone(),
+            accel: self.run.accel,
+            accel_reason: self.capability.accel_reason.clone(),
+            arguments: std::env::args().skip(1).collect(),
+            features: features.collect(),
+        });
+        self.run.recorder.record(Event::Planned {
+            scenarios: asked.plan.planned(&asked.chosen),
+        });
+    }
+
+    /// The last event, and the exit code that goes with it.
+    fn finish(&self, interrupted: bool, errors: usize, release: bool) -> Result<Exit, Ended> {
+        let summary = self.summary()?;
+        let of = |word: &str| summary.counts.get(word).copied().unwrap_or(0);
+        let mut tally = Tally {
+            interrupted,
+            passed: of("passed"),
+            flaky: of("flaky"),
+            failed: of("failed"),
+            errors: of("error") + errors,
+            release,
+        };
+        if let Some(why) = self.run.recorder.broken() {
+            tally.errors += 1;
+            complain(&format!("error: the run's record has a hole: {why}"));
+        }
+        let exit = tally.exit();
+        self.run.recorder.record(Event::RunFinished {
+            exit_code: exit.code(),
+            counts: summary.counts,
+            seconds: self.began.elapsed().as_secs_f64(),
+        });
+        Ok(exit)
+    }
+
+    /// The summary, from the record on disk: what it cannot tell, no report tells.
+    fn summary(&self) -> Result<RunSummary, Ended> {
+        let text = std::fs::read_to_string(self.run.dirs.out.join("events.ndjson"))?;
+        RunSummary::from_events(&RunSummary::read(&text)).map_err(fault)
+    }
+
+    fn report(&self) -> Result<(), Ended> {
+        let summary = self.summary()?;
+        let text = serde_json::to_string_pretty(&summary).map_err(fault)?;
+        std::fs::write(self.run.dirs.out.join("run.json"), text + "\n")?;
+        let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+        complain(last_screen::render(&summary, &self.shown_out(), paint).trim_end());
+        Ok(())
+    }
+
+    /// The run's folder as a person would type it.
+    fn shown_out(&self) -> String {
+        let out = &self.run.dirs.out;
+        let here = std::env::current_dir().ok();
+        let below = here.and_then(|here| {
+            out.strip_prefix(Utf8Path::from_path(&here)?)
+                .ok()
+                .map(Utf8Path::to_string)
+        });
+        below.unwrap_or_else(|| out.to_string())
+    }
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+async fn record_the_interruption(recorder: Recorder, stop: Stop) {
+    let by = stop.times(1).await.by;
+    if by == stop::BUDGET {
+        recorder.record(Event::Warning {
+            message: "the run used up its budget".to_owned(),
+        });
+    } else {
+        recorder.record(Event::Interrupted {
+            signal: by.to_owned(),
+        });
+    }
+}
+
+async fn spend(budget: Duration, ask: Ask) {
+    tokio::time::sleep(budget).await;
+    ask.ask(stop::BUDGET);
+}
+
+/// What a sweep left is a warning each, and together one error.
+fn warn_of_leftovers(recorder: &Recorder, swept: &SweepReport) -> usize {
+    for left in &swept.left {
+        let what = serde_json::to_string(&left.resource).unwrap_or_default();
+        recorder.record(Event::Warning {
+            message: format!(
+                "left behind: {what}: {} (`bootproof clean` tries again)",
+                left.reason
+            ),
+        });
+    }
+    usize::from(!swept.left.is_empty())
+}

@@ -1,0 +1,90 @@
+//! `bootproof.toml`: a project's own defaults for what may also be a flag or a `BOOTPROOF_*` variable.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::cli::{AccelChoice, KeepChoice, TierChoice};
+use crate::problem::Problem;
+
+/// The file's name, in the current folder.
+pub const FILE: &str = "bootproof.toml";
+
+/// Defaults of a project. A flag comes first, then its variable, then these.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// A profile's name or file.
+    pub profile: Option<String>,
+    /// Feature files and folders.
+    pub paths: Option<Vec<String>>,
+    /// A tag expression.
+    pub tags: Option<String>,
+    /// How many storylines side by side.
+    pub jobs: Option<usize>,
+    /// When machines stay.
+    pub keep: Option<KeepChoice>,
+    /// Where evidence goes.
+    pub out: Option<String>,
+    /// A factor on every deadline.
+    pub timeout_scale: Option<f64>,
+    /// How machines run.
+    pub accel: Option<AccelChoice>,
+    /// A registry of the user's own.
+    pub registry: Option<String>,
+    /// Its credentials.
+    pub authfile: Option<String>,
+    /// The tier without which nothing is to be run.
+    pub require: Option<TierChoice>,
+    /// How often an error is repeated.
+    pub retry_errors: Option<u32>,
+    /// A scenario's budget, in seconds.
+    pub scenario_budget: Option<u64>,
+    /// A run's budget, in seconds.
+    pub run_budget: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the file of the current folder; none is no error.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something unknown, with its line.
+    pub fn load() -> Result<Self, Problem> {
+        match std::fs::read_to_string(FILE) {
+            Ok(text) => Self::parse(&text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Problem::new(FILE, format!("cannot be read: {error}"))),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(0, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
+            Problem::new(FILE, error.message()).at(line, &Arc::from(text))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_found_by_line() {
+        let problem = Settings::parse("profile = \"debian\"\njob = 2\n").unwrap_err();
+        assert_eq!(problem.place(), "bootproof.toml:2");
+        assert!(problem.message.contains("unknown field `job`"), "{problem}");
+    }
+
+    #[test]
+    fn choices_are_written_as_the_flags_are() {
+        let settings =
+            Settings::parse("keep = \"on-failure\"\naccel = \"tcg\"\nrequire = \"machine\"\n")
+                .unwrap();
+        assert_eq!(settings.keep, Some(KeepChoice::OnFailure));
+        assert_eq!(settings.require, Some(TierChoice::Machine));
+    }
+}

@@ -1,0 +1,106 @@
+//! The World of a scenario: what it works with, and what becomes of it at the end.
+
+mod images;
+mod machines;
+mod pages;
+mod system;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bootproof_harness::evidence::{Event, Recorder};
+
+use crate::StepError;
+use crate::shared::Shared;
+use crate::subject::Subject;
+
+/// A scenario as it begins.
+#[derive(Debug, Clone)]
+pub struct Entered {
+    /// Its id in the record.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its feature's name.
+    pub feature: String,
+    /// The scenario it starts from, by id.
+    pub parent: Option<String>,
+    /// How many scenarios start from it.
+    pub children: usize,
+    /// Its tags, without `@`.
+    pub tags: Vec<String>,
+    /// From 1; higher for a repeat.
+    pub attempt: u32,
+}
+
+/// What the steps of one scenario share.
+#[derive(Debug, Default, cucumber::World)]
+pub struct World {
+    scene: Option<Scene>,
+    subjects: BTreeMap<String, Subject>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) entered: Entered,
+    pub(crate) recorder: Recorder,
+}
+
+impl World {
+    /// Begins a scenario.
+    pub fn enter(&mut self, shared: Arc<Shared>, entered: Entered) {
+        let recorder = shared.run().recorder.within(&entered.id);
+        self.scene = Some(Scene {
+            shared,
+            entered,
+            recorder,
+        });
+    }
+
+    /// Ends it: its machines are handed to the scenario that starts from it, kept, or released.
+    pub async fn leave(&mut self, passed: bool) {
+        let Some(scene) = self.scene.take() else {
+            return;
+        };
+        let subjects = std::mem::take(&mut self.subjects);
+        if passed && scene.entered.children > 0 {
+            scene.shared.leave(&scene.entered, subjects);
+            return;
+        }
+        for subject in subjects.into_values() {
+            if !passed {
+                machines::look_closer(&scene, &subject).await;
+            }
+            if let Err(error) = subject.release(scene.shared.keeps(passed)).await {
+                scene.recorder.record(Event::Warning {
+                    message: error.to_string(),
+                });
+            }
+        }
+    }
+
+    pub(crate) fn scene(&self) -> Result<Scene, StepError> {
+        self.scene
+            .clone()
+            .ok_or_else(|| StepError::error("the scenario has not begun"))
+    }
+
+    pub(crate) fn subject(&mut self, name: &str) -> Result<&mut Subject, StepError> {
+        let known = self.subjects.keys().cloned().collect::<Vec<_>>().join(", ");
+        self.subjects.get_mut(name).ok_or_else(|| {
+            StepError::error(format!(
+                "this scenario has no machine and no container \"{name}\" (it has: {})",
+                if known.is_empty() { "none" } else { &known }
+            ))
+        })
+    }
+
+    pub(crate) fn add(&mut self, name: &str, subject: Subject) -> Result<(), StepError> {
+        if self.subjects.contains_key(name) {
+            return Err(StepError::error(format!("\"{name}\" is there already")));
+        }
+        self.subjects.insert(name.to_owned(), subject);
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! What the World does with machines and containers.
+
+use std::time::Duration;
+
+use bootproof_harness::container::Container;
+use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
+use bootproof_harness::evidence::{Event, Work};
+use bootproof_harness::machine::{Exceptions, Machine, MachineSpec};
+use bootproof_harness::profile::Client;
+use bootproof_harness::registry::Registry;
+use bootproof_harness::run::Run;
+
+use super::{Scene, World};
+use crate::StepError;
+use crate::shared::Known;
+use crate::subject::{Subject, System, at_fault};
+
+/// Changes when disks made by an older bootproof must not be used again.
+const DISK_BUILDER: &str = "1";
+
+/// How long systemd may take in a container, which runs at the host's speed.
+const UP: Duration = Duration::from_secs(60);
+
+impl Scene {
+    /// The run, recorded under this scenario.
+    pub(super) fn run(&self) -> Run {
+        Run {
+            recorder: self.recorder.clone(),
+            ..self.shared.run().clone()
+        }
+    }
+}
+
+impl World {
+    pub(crate) async fn start_container(
+        &mut self,
+        name: &str,
+        image: &str,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let known = scene.shared.known(image)?;
+        let run = scene.run();
+        let podman = scene.shared.images().await?.registry().podman().clone();
+        let port = scene.shared.profile().web.port;
+        let image = &known.image_id;
+        let container = Container::start(&run, &podman, image, name, port, &scene.recorder)
+            .await
+            .map_err(at_fault)?;
+        let system = System::Container(Box::new(container));
+        let release = known.release;
+        self.add(name, Subject { release, system })
+    }
+
+    pub(crate) async fn brought_up(&mut self, name: &str) -> Result<(), StepError> {
+        let deadline = self.scene()?.run().host_deadline(UP);
+        let System::Container(container) = &self.subject(name)?.system else {
+            // A boot that was waited for has settled already, and its failed units were looked at.
+            return Ok(());
+        };
+        let failed = container.wait_running(deadline).await.map_err(at_fault)?;
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "in \"{name}\" {} failed: {}",
+            if failed.len() == 1 {
+                "a unit has"
+            } else {
+                "units have"
+            },
+            failed.join(", ")
+        )))
+    }
+
+    pub(crate) async fn deploy(&mut self, name: &str, image: &str) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let known = scene.shared.known(image)?;
+        let registry = scene.shared.images().await?.registry();
+        let request = disk_request(&scene, registry, &known, image);
+        let disks = scene.shared.disks(scene.run()).await?;
+        let disk = Backing::Disk(disks.ensure(&request).await.map_err(at_fault)?);
+        let spec = machine_spec(&scene, registry, name, disk, &known).await?;
+        let machines = scene.shared.machines().await?;
+        let machines = machines.recorded_by(scene.recorder.clone());
+        let machine = machines.start(spec).await.map_err(at_fault)?;
+        let system = System::Machine(Box::new(machine));
+        let release = known.release;
+        // It belongs to the scenario before it is waited for, so that a boot that fails is looked at and released.
+        self.add(name, Subject { release, system })?;
+        self.machine_mut(name)?.boot().await.map_err(at_fault)?;
+        Ok(())
+    }
+
+    pub(crate) async fn take_over(&mut self, name: &str, scenario: &str) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let parent = scene.entered.parent.as_deref().ok_or_else(|| {
+            StepError::error(format!(
+                "this scenario starts from none, not from \"{scenario}\""
+            ))
+        })?;
+        let mut subject = scene.shared.take(parent, name).ok_or_else(|| {
+            StepError::error(format!("\"{scenario}\" left no machine \"{name}\""))
+        })?;
+        subject.enter(scene.recorder.clone());
+        self.add(name, subject)
+    }
+
+    pub(crate) async fn has_booted(&mut self, name: &str, image: &str) -> Result<(), StepError> {
+        let known = self.scene()?.shared.known(image)?;
+        let machine = self.subject(name)?.machine()?;
+        let status = machine.status().await.map_err(at_fault)?;
+        let reference = known.pushed.tagged(tag_of(image));
+        let (digest, followed) = (status.booted_digest(), status.booted_image());
+        if digest == Some(known.pushed.digest.as_str()) && followed == Some(reference.as_str()) {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "\"{name}\" has booted {} at {}, expected {reference} at {}",
+            followed.unwrap_or("no image"),
+            digest.unwrap_or("no digest"),
+            known.pushed.digest
+        )))
+    }
+
+    fn machine_mut(&mut self, name: &str) -> Result<&mut Machine, StepError> {
+        match &mut self.subject(name)?.system {
+            System::Machine(machine) => Ok(machine),
+            System::Container(_) => Err(StepError::error(format!("\"{name}\" is a container"))),
+        }
+    }
+}
+
+/// Stores what can still be seen of a machine whose scenario did not pass, before it is torn down.
+pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
+    let Ok(machine) = subject.machine() else {
+        return;
+    };
+    let questions: [(&str, &[&str]); 4] = [
+        ("bootc-status.yaml", &["bootc", "status", "--format=yaml"]),
+        (
+            "failed-units.txt",
+            &["systemctl", "--failed", "--no-pager", "--full"],
+        ),
+        (
+            "journal.txt",
+            &["journalctl", "-b", "--no-pager", "-n", "500"],
+        ),
+        ("df.txt", &["df", "-h"]),
+    ];
+    let span = scene
+        .recorder
+        .span(Work::GuestCommand, "what can still be seen of the machine");
+    if machine.answers().await {
+        for (file, argv) in questions {
+            if let Ok(ran) = subject.command(argv).await {
+                store(scene, machine.name(), file, &ran.text);
+            }
+        }
+    }
+    span.done();
+}
+
+fn store(scene: &Scene, machine: &str, file: &str, text: &str) {
+    let out = &scene.shared.run().dirs.out;
+    let path = format!("machines/{machine}/{file}");
+    let full = out.join(&path);
+    let text = bootproof_harness::secret::redact(text);
+    let written = full
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(&full, text));
+    scene.recorder.record(match written {
+        Ok(()) => Event::Attached {
+            name: format!("{file} of {machine}"),
+            path,
+        },
+        Err(error) => Event::Warning {
+            message: format!("cannot write {full}: {error}"),
+        },
+    });
+}
+
+fn tag_of(image: &str) -> &str {
+    image.rsplit_once(':').map_or("latest", |(_, tag)| tag)
+}
+
+fn disk_request(scene: &Scene, registry: &Registry, known: &Known, image: &str) -> DiskRequest {
+    let profile = scene.shared.profile();
+    let spec = &profile.disk;
+    let access = registry.access();
+    let host = registry.place().host.clone();
+    DiskRequest {
+        image_reference: known.pushed.tagged(tag_of(image)),
+        local_image: known.image_id.clone(),
+        digest: known.pushed.digest.clone(),
+        source_imgref: format!("registry:{}", known.pushed.pinned()),
+        target_imgref: known.pushed.tagged(tag_of(image)),
+        size_bytes: spec.size,
+        image_bytes: Some(known.size),
+        filesystem: spec.filesystem.clone(),
+        root_size: spec.root_size.map(|bytes| format!("{}M", bytes >> 20)),
+        kargs: spec.kargs.clone(),
+        client_args: spec.client_args.clone(),
+        builder_version: DISK_BUILDER.to_owned(),
+        // bootc looks at its parent processes; the lab's client does not.
+        pid_host: profile.client == Client::Bootc,
+        access: DiskAccess {
+            registries_conf: Some(access.registries_conf.clone()),
+            authfile: access.authfile.clone(),
+            certs: access.cert_dir.clone().map(|folder| (host, folder)),
+        },
+    }
+}
+
+async fn machine_spec(
+    scene: &Scene,
+    registry: &Registry,
+    name: &str,
+    disk: Backing,
+    known: &Known,
+) -> Result<MachineSpec, StepError> {
+    let profile = scene.shared.profile();
+    let credentials = scene.shared.machines().await?.credentials();
+    Ok(MachineSpec {
+        name: name.to_owned(),
+        disk,
+        credentials: credentials
+            .map_err(at_fault)?
+            .user(&profile.login_user)
+            .registry(registry.guest()),
+        memory_mib: u64::from(profile.machine.memory_mib),
+        cpus: profile.machine.cpus,
+        ports: vec![profile.web.port],
+        reachable: profile.boot.reachable,
+        digest: Some(known.pushed.digest.clone()),
+        exceptions: Exceptions {
+            failed_units: profile.boot.allow_failed_units.clone(),
+            etc_drift: profile.boot.etc_drift_ignore.clone(),
+            ..Exceptions::default()
+        },
+    })
+}

@@ -1,0 +1,86 @@
+//! What the World does with pages.
+
+use std::time::Duration;
+
+use bootproof_harness::http::Page;
+
+use super::World;
+use crate::subject::{at_fault, parse_os_release};
+use crate::{StepError, snapshot};
+
+/// How long a page may take to answer once its system is up, as measured under KVM.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Where the pages of a profile's images give os-release, below the page itself.
+const OS_RELEASE: &str = "os-release";
+
+impl World {
+    pub(crate) async fn page_answers(&mut self, name: &str, status: u16) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let run = scene.run();
+        let web = &scene.shared.profile().web;
+        let subject = self.subject(name)?;
+        let url = subject.url(web.port)? + &web.path;
+        let http = scene.shared.http(&run)?;
+        let deadline = run.guest_deadline(ANSWER);
+        let Err(error) = http.wait_for_status(&url, status, deadline).await else {
+            return Ok(());
+        };
+        // Only a system that is shown to be alive can be blamed for its page.
+        match subject.command(&["true"]).await {
+            Ok(_) => Err(StepError::failed(error)),
+            Err(dead) => Err(StepError::error(format!(
+                "{error}; and \"{name}\" does not answer: {dead}"
+            ))),
+        }
+    }
+
+    pub(crate) async fn page_matches_snapshot(&mut self, name: &str) -> Result<(), StepError> {
+        let page = self.page(name, "").await?;
+        if page.status != 200 {
+            return Err(StepError::failed(format!(
+                "the page of \"{name}\" answers {}",
+                page.status
+            )));
+        }
+        self.matches_snapshot(name, "page", &page.text())
+    }
+
+    pub(crate) async fn page_shows_os_release(&mut self, name: &str) -> Result<(), StepError> {
+        let page = self.page(name, OS_RELEASE).await?;
+        let shown = parse_os_release(&page.text());
+        let real = parse_os_release(&self.subject(name)?.os_release().await?);
+        if page.status == 200 && shown == real {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "the page of \"{name}\" answers {} and shows {shown:?}, the system says {real:?}",
+            page.status
+        )))
+    }
+
+    /// Compares a text with the snapshot for the release the system was started from.
+    pub(super) fn matches_snapshot(
+        &mut self,
+        name: &str,
+        what: &str,
+        text: &str,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let release = self.subject(name)?.release.as_str();
+        let profile = &scene.shared.profile().name;
+        let folder = snapshot::folder(&scene.shared.options().snapshots, profile, release);
+        let out = &scene.shared.run().dirs.out;
+        snapshot::matches(&scene.recorder, out, &folder, what, text)
+    }
+
+    async fn page(&mut self, name: &str, below: &str) -> Result<Page, StepError> {
+        let scene = self.scene()?;
+        let run = scene.run();
+        let web = &scene.shared.profile().web;
+        let url = self.subject(name)?.url(web.port)? + &web.path + below;
+        let http = scene.shared.http(&run)?;
+        let page = http.get(&url, run.guest_deadline(ANSWER)).await;
+        page.map_err(at_fault)
+    }
+}

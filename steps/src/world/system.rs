@@ -1,0 +1,99 @@
+//! What the World asks a running system.
+
+use std::time::Duration;
+
+use bootproof_harness::profile::ReleaseName;
+use bootproof_harness::ssh::Remote;
+use bootproof_harness::wait::{self, Look};
+
+use super::World;
+use crate::StepError;
+use crate::subject::{at_fault, parse_os_release};
+
+/// How long a unit may take to become active once its system is up, as measured under KVM.
+const ACTIVE: Duration = Duration::from_secs(20);
+
+impl World {
+    pub(crate) async fn runs_release(
+        &mut self,
+        name: &str,
+        release: ReleaseName,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let real = parse_os_release(&self.subject(name)?.os_release().await?);
+        let expected = &scene.shared.profile().release(release).os_release;
+        let wrong: Vec<String> = expected
+            .iter()
+            .filter(|(key, value)| real.get(*key) != Some(value))
+            .map(|(key, value)| {
+                let found = real.get(key).map_or("nothing", String::as_str);
+                format!("{key} is {found}, expected {value}")
+            })
+            .collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "\"{name}\" does not run the {} release: {}",
+            release.as_str(),
+            wrong.join("; ")
+        )))
+    }
+
+    pub(crate) async fn os_release_matches_snapshot(
+        &mut self,
+        name: &str,
+    ) -> Result<(), StepError> {
+        let text = self.subject(name)?.os_release().await?;
+        self.matches_snapshot(name, "os-release", &text)
+    }
+
+    pub(crate) async fn web_server_is_active(&mut self, name: &str) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let unit = scene.shared.profile().services.get("web").ok_or_else(|| {
+            StepError::error("the profile names no web service: add `web = \"UNIT\"` to [services]")
+        })?;
+        let subject = self.subject(name)?;
+        let what = format!("{unit} to be active on \"{name}\"");
+        let deadline = scene.run().guest_deadline(ACTIVE);
+        let waited = wait::until(&what, deadline, || async {
+            match subject.command(&["systemctl", "is-active", unit]).await {
+                Ok(ran) if ran.text == "active" => Look::Ready(Ok(())),
+                Ok(ran) if ran.text == "failed" => Look::Never("failed".to_owned()),
+                Ok(ran) => Look::Not(ran.text),
+                Err(error) => Look::Ready(Err(error)),
+            }
+        })
+        .await;
+        match waited {
+            Ok(result) => result,
+            Err(error) => {
+                let journal = subject
+                    .command(&["journalctl", "-u", unit, "-b", "--no-pager", "-n", "10"])
+                    .await
+                    .map_or(String::new(), |ran| format!("\n{}", ran.text));
+                Err(StepError::failed(format!("{error}{journal}")))
+            }
+        }
+    }
+
+    pub(crate) async fn login_user_may_use_sudo(&mut self, name: &str) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let user = &scene.shared.profile().login_user;
+        let machine = self.subject(name)?.machine()?;
+        let ssh = machine.ssh().as_user(user);
+        let asked = ssh.output(Remote::argv(["sudo", "-n", "id", "-un"]));
+        let output = machine
+            .watched(asked)
+            .await
+            .map_err(at_fault)?
+            .map_err(at_fault)?;
+        if output.text() == "root" {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "{user} may not use sudo on \"{name}\": {}",
+            output.complaint()
+        )))
+    }
+}
