@@ -12,6 +12,7 @@ use super::install::install;
 use super::{DiskError, DiskRequest};
 use crate::evidence::{Event, Work};
 use crate::ledger::Resource;
+use crate::ledger::cache::{Held, hold};
 use crate::podman::Podman;
 use crate::run::Run;
 use crate::secret::redact;
@@ -26,7 +27,7 @@ pub struct Disk {
     path: Utf8PathBuf,
     key: String,
     cached: bool,
-    _in_use: Arc<File>,
+    _in_use: Arc<(File, Held)>,
 }
 
 impl Disk {
@@ -90,11 +91,8 @@ impl Disks {
         }
         // From "mine alone" to "in use": another run may use it too, and nobody may remove it.
         share(&lock, &folder)?;
-        let used = File::open(&path).and_then(|f| {
-            f.set_modified(std::time::SystemTime::now()).ok();
-            f.metadata()
-        });
-        let allocated = used.map_err(io(&path))?.blocks() * 512;
+        let held = hold(&home).map_err(io(&home))?;
+        let allocated = std::fs::metadata(&path).map_err(io(&path))?.blocks() * 512;
         self.run.recorder.record(Event::DiskReady {
             image: request.image_reference.clone(),
             digest: request.digest.clone(),
@@ -107,7 +105,7 @@ impl Disks {
             path,
             key,
             cached,
-            _in_use: Arc::new(lock),
+            _in_use: Arc::new((lock, held)),
         })
     }
 
