@@ -46,10 +46,13 @@ unpack() {
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-include=/usr/share/doc/*/copyright' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--dpkgopt='path-exclude=/usr/lib/cni/*' \
 		--essential-hook="cat '$recipe/ids.group' >>\"\$1/etc/group\"" \
 		--essential-hook="cat '$recipe/ids.passwd' >>\"\$1/etc/passwd\"" \
 		--include="$(IFS=,; echo "${packages[*]}")" \
 		"$suite" "$root" "deb $mirror $suite main"
+	# skopeo depends on 50 MB of network plugins it never calls; an image that wants them can still install them again.
+	sed -i '\|/usr/lib/cni/|d' "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 }
 
 configure() {
