@@ -74,59 +74,59 @@ struct Maker<'a> {
     recorder: &'a Recorder,
 }
 
-/// What each part is made from.
-struct Keys {
-    builder: String,
-    client: String,
-    base: String,
-}
-
 impl Maker<'_> {
     fn cache(&self) -> &Utf8Path {
         &self.images.run().dirs.cache
     }
 
-    fn keys(&self) -> Result<Keys, ImageError> {
-        let recipe = &self.recipe.recipe;
-        let guest = &self.images.0.guest_source;
+    /// What decides how the builder is made.
+    fn builder_key(&self) -> Result<String, ImageError> {
         let mirror = std::env::var(MIRROR).unwrap_or_default();
-        let started = Digester::default()
+        let digester = Digester::default()
             .text("arch", std::env::consts::ARCH)
-            .text("mirror", &mirror);
-        let builder = started
-            .tree("builder.sh", &recipe.join("builder.sh"))?
-            .hex();
-        let client = Digester::default()
-            .text("builder", &builder)
-            .tree("client.sh", &recipe.join("client.sh"))?
-            .tree("guest", guest)?
-            .hex();
-        let base = Digester::default()
-            .text("client", &client)
+            .text("mirror", &mirror)
+            .tree("builder.sh", &self.recipe.recipe.join("builder.sh"))?;
+        Ok(short(digester))
+    }
+
+    /// What decides how the client is compiled: what cargo reads, and neither its tests nor its description.
+    fn client_key(&self, builder: &str) -> Result<String, ImageError> {
+        let mut digester = Digester::default()
+            .text("builder", builder)
+            .tree("client.sh", &self.recipe.recipe.join("client.sh"))?;
+        for name in ["src", "Cargo.toml", "Cargo.lock", "build.rs"] {
+            let path = self.images.0.guest_source.join(name);
+            if path.exists() {
+                digester = digester.tree(name, &path)?;
+            }
+        }
+        Ok(short(digester))
+    }
+
+    /// What decides what is in the base. A client that was compiled anew and came out the same changes nothing.
+    fn base_key(&self, builder: &str, client: &Utf8Path) -> Result<String, ImageError> {
+        let digester = Digester::default()
+            .text("builder", builder)
             .text("suite", &self.recipe.suite)
-            .tree("recipe", recipe)?
-            .hex();
-        let short = |key: String| key[..16].to_owned();
-        Ok(Keys {
-            builder: short(builder),
-            client: short(client),
-            base: short(base),
-        })
+            .tree("client", client)?
+            .tree("recipe", &self.recipe.recipe)?;
+        Ok(short(digester))
     }
 
     /// The base's folder in the cache, made when it is not there.
     async fn make(&self) -> Result<Utf8PathBuf, ImageError> {
-        let keys = self.keys()?;
-        let finished = self.cache().join("bases").join(&keys.base);
-        let _lock = self.lock(&format!("base-{}", keys.base)).await?;
+        let what = format!("make {}", self.recipe.reference);
+        let builder = self.builder_key()?;
+        let client = self.client(&builder).await?;
+        let key = self.base_key(&builder, &client)?;
+        let finished = self.cache().join("bases").join(&key);
+        let _lock = self.lock(&format!("base-{key}")).await?;
         cache::sweep_partial(&finished)?;
         if finished.join("oci/index.json").exists() {
             return Ok(finished);
         }
-        let what = format!("make {}", self.recipe.reference);
         let span = self.recorder.span(Work::ImageBuild, what);
-        let builder = self.builder(&keys.builder).await?;
-        let client = self.client(&keys.client, &builder).await?;
+        let builder = self.builder(&builder).await?;
         let folder = cache::partial(&finished, self.images.run().id.as_str());
         let ledger = &self.images.run().ledger;
         let entry = ledger.own(Resource::Folder {
@@ -154,7 +154,12 @@ impl Maker<'_> {
             return Ok(image);
         }
         // In the run's own folder: what a killed run leaves running is known by it, and mmdebstrap unpacks there too.
-        let folder = self.images.run().dirs.scratch.join(format!("builder-{key}"));
+        let folder = self
+            .images
+            .run()
+            .dirs
+            .scratch
+            .join(format!("builder-{key}"));
         let entry = self.images.run().ledger.own(Resource::Folder {
             path: folder.clone(),
         })?;
@@ -174,14 +179,19 @@ impl Maker<'_> {
     }
 
     /// The folder with the guest client.
-    async fn client(&self, key: &str, builder: &str) -> Result<Utf8PathBuf, ImageError> {
+    async fn client(&self, builder: &str) -> Result<Utf8PathBuf, ImageError> {
+        let key = self.client_key(builder)?;
         // cargo's folders are shared by all builds of the client, so one lock is for all.
         let _lock = self.lock("client").await?;
-        let finished = self.cache().join("clients").join(key);
+        let finished = self.cache().join("clients").join(&key);
         cache::sweep_partial(&finished)?;
         if finished.join("bootc").exists() {
             return Ok(finished);
         }
+        let span = self
+            .recorder
+            .span(Work::ImageBuild, "make the guest client");
+        let builder = self.builder(builder).await?;
         let out = cache::partial(&finished, self.images.run().id.as_str());
         let guest = &self.images.0.guest_source;
         let mut mounts = vec![
@@ -199,9 +209,10 @@ impl Maker<'_> {
             mounts.push(format!("{bundle}:{}:ro", CA_BUNDLES[0]));
         }
         let script = ["/recipe/client.sh", "/src", "/client/bootc"];
-        self.in_builder("the client", builder, &mounts, &script)
+        self.in_builder("the client", &builder, &mounts, &script)
             .await?;
         std::fs::rename(&out, &finished).map_err(file_error(&finished))?;
+        span.done();
         Ok(finished)
     }
 
@@ -365,6 +376,13 @@ impl Maker<'_> {
         span.done();
         Ok(digest)
     }
+}
+
+/// A key short enough for a folder's name.
+fn short(digester: Digester) -> String {
+    let mut key = digester.hex();
+    key.truncate(16);
+    key
 }
 
 /// The bundle of certificates this host trusts; a proxy may have an authority of its own in it.
