@@ -154,7 +154,12 @@ impl Maker<'_> {
             return Ok(image);
         }
         // In the run's own folder: what a killed run leaves running is known by it, and mmdebstrap unpacks there too.
-        let folder = self.images.run().dirs.scratch.join(format!("builder-{key}"));
+        let folder = self
+            .images
+            .run()
+            .dirs
+            .scratch
+            .join(format!("builder-{key}"));
         let entry = self.images.run().ledger.own(Resource::Folder {
             path: folder.clone(),
         })?;
