@@ -128,7 +128,7 @@ layout() {
 	say "laying out for ostree"
 	mkdir -p "$root/usr/lib/sysimage"
 	mv "$root/var/lib/dpkg" "$root/usr/lib/sysimage/dpkg"
-	rm -rf "$root"/{boot,home,root,srv,opt,mnt,media,usr/local} "$root"/vmlinuz* "$root"/initrd.img*
+	rm -rf "${root:?}"/{boot,home,root,srv,opt,mnt,media,usr/local} "$root"/vmlinuz* "$root"/initrd.img*
 	mkdir -p "$root"/{boot,sysroot,usr/local}
 	ln -s sysroot/ostree "$root/ostree"
 	local dir
@@ -149,7 +149,7 @@ layout() {
 		# Kept across boots: the only trace of a deployment that failed to be finalized at shutdown.
 		echo 'd /var/log/journal 2755 root systemd-journal - -'
 	} >"$root/usr/lib/tmpfiles.d/bootc-var.conf"
-	rm -rf "$root/var"
+	rm -rf "${root:?}/var"
 	mkdir -p "$root"/var/{lib,cache,log/apt,roothome}
 	mkdir -p "$root"/var/{cache/apt/archives/partial,lib/apt/lists/partial}
 	chmod 0700 "$root/var/roothome"

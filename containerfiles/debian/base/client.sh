@@ -10,7 +10,7 @@ trap 'die "line $LINENO: $BASH_COMMAND failed"' ERR
 
 [ $# -eq 2 ] || die "usage: bash client.sh GUEST_SRC OUT_FILE"
 src=$1 out=$2
-[ -f "$src/Cargo.toml" ] && [ -f "$src/Cargo.lock" ] || die "no Cargo.toml with a Cargo.lock in $src"
+if [ ! -f "$src/Cargo.toml" ] || [ ! -f "$src/Cargo.lock" ]; then die "no Cargo.toml with a Cargo.lock in $src"; fi
 
 export CARGO_HOME=${CARGO_HOME:-/cargo} CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-/target}
 # The host's bundle may be mounted there: a proxy can have a certificate authority of its own.
