@@ -159,17 +159,31 @@ async fn fetch(
     if let Some(layers) = offer.layers() {
         manner.say(&layers);
     }
+    let pulling = || format!("pulling {image}");
+    if let Some(free) = free_space() {
+        plan::check_room(offer.missing_bytes(), free.bytes).with_context(pulling)?;
+    }
     let fetched = offer.fetch().await;
-    if fetched.is_err() && nearly_full() {
+    if fetched.is_err() && free_space().is_some_and(|f| f.nearly_none) {
         // Layers that came through would only keep the file system full; with room they stay for the next try.
         collect(system);
     }
-    fetched.with_context(|| format!("pulling {image}"))
+    fetched.with_context(pulling)
 }
 
-/// Whether less than a twentieth of the file system is left.
-fn nearly_full() -> bool {
-    rustix::fs::statvfs("/sysroot").is_ok_and(|s| s.f_bavail < s.f_blocks / 20)
+/// What is free where deployments are.
+struct Free {
+    bytes: u64,
+    /// Less than a twentieth is left.
+    nearly_none: bool,
+}
+
+fn free_space() -> Option<Free> {
+    let s = rustix::fs::statvfs("/sysroot").ok()?;
+    Some(Free {
+        bytes: s.f_bfree.saturating_mul(s.f_frsize),
+        nearly_none: s.f_bavail < s.f_blocks / 20,
+    })
 }
 
 fn stage(system: &Locked, image: &ImageRef, state: &LayeredImageState) -> Result<()> {

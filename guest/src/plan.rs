@@ -112,6 +112,28 @@ pub fn upgrade(fetched: &str, booted: Option<&str>, staged: Option<&str>) -> Upg
     }
 }
 
+/// An image that cannot fit, however well it had been compressed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not enough space: the missing layers are {} even compressed, and {} are free in /sysroot",
+    crate::message::size(*.missing), crate::message::size(*.free))]
+pub struct NoRoom {
+    /// The missing layers' compressed size in bytes.
+    pub missing: u64,
+    /// What is free, in bytes.
+    pub free: u64,
+}
+
+/// Whether there is any point in fetching layers of this compressed size.
+///
+/// # Errors
+/// When there is less space than that.
+pub fn check_room(missing: u64, free: u64) -> Result<(), NoRoom> {
+    if missing > free {
+        return Err(NoRoom { missing, free });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +185,16 @@ mod tests {
         assert_eq!(order("sb"), Err(RollbackError::Nothing));
         assert_eq!(order("rr"), Err(RollbackError::NotBooted));
         assert_eq!(order(""), Err(RollbackError::NotBooted));
+    }
+
+    #[test]
+    fn layers_that_cannot_fit_are_not_fetched() {
+        assert_eq!(check_room(10, 10), Ok(()));
+        let error = check_room(250_000_000, 63_300_000).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not enough space: the missing layers are 250.0 MB even compressed, and 63.3 MB are free in /sysroot"
+        );
     }
 
     #[test]

@@ -70,6 +70,17 @@ impl Offer {
         })
     }
 
+    /// The compressed size of what is missing, in bytes.
+    pub fn missing_bytes(&self) -> u64 {
+        self.missing().map_or(0, |import| {
+            import
+                .all_layers()
+                .filter(|l| l.commit.is_none())
+                .map(|l| l.layer().size())
+                .sum()
+        })
+    }
+
     fn missing(&self) -> Option<&PreparedImport> {
         match &self.result {
             PrepareResult::AlreadyPresent(_) => None,
