@@ -12,6 +12,9 @@ const PACE: Duration = Duration::from_secs(1);
 /// Longer than any wait: the watch ends with what it watches over.
 const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long a domain that stopped is given for its console's last words.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How long a machine may take to answer when it is asked whether it is alive, as measured under KVM.
 const ALIVE: Duration = Duration::from_secs(5);
 
@@ -49,7 +52,9 @@ impl Machine {
         if state.is_running() {
             return Ok(());
         }
-        if let Some(alarm) = self.console.alarmed() {
+        // The console tells why, once the lines around it have been written.
+        let why = wait::within("the console's alarm", LAST_WORDS, self.console.alarm()).await;
+        if let Ok(alarm) = why {
             return Err(MachineError::Alarm {
                 machine: self.spec.name.clone(),
                 alarm: Box::new(alarm),
