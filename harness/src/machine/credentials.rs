@@ -19,8 +19,10 @@ const HOST_KEY: &str = "/etc/ssh/bootproof_host_ed25519_key";
 const SSHD: &str = "/etc/ssh/sshd_config.d/10-bootproof.conf";
 const REGISTRIES: &str = "/etc/containers/registries.conf.d/50-bootproof.conf";
 const CERTS: &str = "/etc/containers/certs.d";
-/// ostree's own place for a pull secret that does not outlive the boot.
-const AUTH: &str = "/run/ostree/auth.json";
+const AUTH: &str = "/run/bootproof/auth.json";
+/// Where the client looks for the pull secret. Not `/run/ostree`: an initramfs of systemd 257 applies the
+/// credential too, and `ostree-prepare-root` then stops because it wants to make that folder itself.
+const AUTH_LINK: &str = "/etc/ostree/auth.json";
 
 /// What enters a machine from outside its image.
 #[derive(Debug, Clone)]
@@ -93,8 +95,16 @@ impl Credentials {
             .as_ref()
             .and_then(|r| r.cert_dir_name.as_ref());
         paths.extend(certs.map(|name| format!("{CERTS}/{name}")));
+        if self.has_pull_secret() {
+            paths.push(AUTH_LINK.to_owned());
+        }
         paths.sort();
         paths
+    }
+
+    fn has_pull_secret(&self) -> bool {
+        let registry = self.registry.as_ref();
+        registry.is_some_and(|registry| registry.auth_json.is_some())
     }
 
     fn files(&self) -> Vec<File> {
@@ -137,6 +147,11 @@ impl Credentials {
             let File { path, mode, .. } = file;
             let _ = writeln!(text, "f+~ {path} {mode:04o} root root - {content}");
         }
+        if self.has_pull_secret() {
+            let folder = AUTH_LINK.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let _ = writeln!(text, "d {folder} 0755 root root - -");
+            let _ = writeln!(text, "L+ {AUTH_LINK} - - - - {AUTH}");
+        }
         text
     }
 }
@@ -176,7 +191,8 @@ mod tests {
             "f+~ /etc/ssh/bootproof_keys/bootc-user 0644 root root - ",
             "f+~ /etc/ssh/bootproof_host_ed25519_key 0600 root root - ",
             "f+~ /etc/containers/certs.d/10.0.2.2:5001/ca.crt 0644 root root - ",
-            "f+~ /run/ostree/auth.json 0600 root root - ",
+            "f+~ /run/bootproof/auth.json 0600 root root - ",
+            "L+ /etc/ostree/auth.json - - - - /run/bootproof/auth.json",
         ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
@@ -196,6 +212,7 @@ mod tests {
                 "/etc/containers/certs.d/10.0.2.2:5001",
                 "/etc/containers/certs.d/10.0.2.2:5001/ca.crt",
                 "/etc/containers/registries.conf.d/50-bootproof.conf",
+                "/etc/ostree/auth.json",
                 "/etc/ssh/bootproof_host_ed25519_key",
                 "/etc/ssh/bootproof_keys",
                 "/etc/ssh/sshd_config.d/10-bootproof.conf",
