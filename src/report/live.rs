@@ -76,8 +76,10 @@ impl Live {
                 ..
             } => {
                 let mut how = accel.as_str().to_owned();
-                if !accel_reason.is_empty() {
-                    how = format!("{how} ({accel_reason})");
+                // Its first clause; the record and the doctor have all of it.
+                let why = accel_reason.split([':', '(']).next().unwrap_or_default();
+                if !why.is_empty() {
+                    how = format!("{how} ({})", why.trim_end());
                 }
                 Some(format!(
                     "bootproof {version} · run {run} · profile {profile} · {how}"
