@@ -16,8 +16,12 @@ pub(super) struct Bounds {
 impl Bounds {
     pub(super) fn new(state: &Utf8Path, cache: &Utf8Path) -> Self {
         let temp = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap_or_default();
+        Self::with_temp(state, cache, &[&temp, "/var/tmp".into()])
+    }
+
+    fn with_temp(state: &Utf8Path, cache: &Utf8Path, temp: &[&Utf8Path]) -> Self {
         let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
-        let roots = [state, cache, &temp, "/var/tmp".into()];
+        let roots = [&[state, cache], temp].concat();
         let protected = [
             state.join("ledger"),
             state.join("ports"),
@@ -141,8 +145,7 @@ mod tests {
     }
 
     fn host() -> Host {
-        // Not below the temp folder's own root: everything in that one may go.
-        let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path())
             .unwrap()
             .canonicalize_utf8()
@@ -152,11 +155,14 @@ mod tests {
             "state/ports",
             "state/runs/r",
             "cache/disks",
+            "temp/ours",
             "else",
         ] {
             std::fs::create_dir_all(root.join(folder)).unwrap();
         }
-        let bounds = Bounds::new(&root.join("state"), &root.join("cache"));
+        // A temp folder of its own: the tests' folder may lie below the real one, in which everything may go.
+        let temp = root.join("temp");
+        let bounds = Bounds::with_temp(&root.join("state"), &root.join("cache"), &[&temp]);
         Host {
             _dir: dir,
             root,
@@ -170,11 +176,13 @@ mod tests {
         let may = |path: &str| host.bounds.check(&host.root.join(path));
         assert!(matches!(may("state/runs/r"), Ok(Some(_))));
         assert!(matches!(may("cache/disks"), Ok(Some(_))));
+        assert!(matches!(may("temp/ours"), Ok(Some(_))));
         assert!(matches!(may("state/runs/gone"), Ok(None)));
         assert!(matches!(may("state/gone/deeper"), Ok(None)));
         for bad in [
             "state",
             "cache",
+            "temp",
             "else",
             "state/ledger",
             "state/ledger/x",
@@ -183,8 +191,9 @@ mod tests {
         ] {
             assert!(may(bad).is_err(), "{bad}");
         }
+        let real = Bounds::new(&host.root.join("state"), &host.root.join("cache"));
         for bad in ["/", "/etc", "/home", "relative", "/tmp", "/var/tmp"] {
-            assert!(host.bounds.check(bad.into()).is_err(), "{bad}");
+            assert!(real.check(bad.into()).is_err(), "{bad}");
         }
     }
 
