@@ -42,7 +42,15 @@ pub enum HttpError {
         /// What it was given.
         deadline: Duration,
     },
-    /// It answers something that is not HTTP, or breaks off.
+    /// The connection broke in the middle of an answer, or in a way that has no name here.
+    #[error("the answer of {url} broke off: {said}")]
+    Broken {
+        /// What was asked for.
+        url: String,
+        /// What the library said.
+        said: String,
+    },
+    /// It answers something that is not HTTP.
     #[error("{url} answers something that is not HTTP: {said}")]
     Garbage {
         /// What was asked for.
@@ -251,22 +259,24 @@ fn classify(url: &str, deadline: Duration, error: &reqwest::Error) -> HttpError 
         io,
         Some(std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
     );
+    // Closed before, while or after the request was written: which of them is a matter of luck.
+    let closed =
+        hyper.is_some_and(|e| e.is_incomplete_message() || e.is_canceled() || e.is_closed());
+    let said = chain(error);
     if error.is_builder() {
-        HttpError::Client {
-            url,
-            said: chain(error),
-        }
+        HttpError::Client { url, said }
     } else if error.is_timeout() {
         HttpError::Timeout { url, deadline }
+    } else if error.is_body() || error.is_decode() {
+        HttpError::Broken { url, said }
     } else if error.is_connect() && !reset {
         HttpError::Refused { url }
-    } else if reset || hyper.is_some_and(hyper::Error::is_incomplete_message) {
+    } else if reset || closed {
         HttpError::Empty { url }
+    } else if hyper.is_some_and(hyper::Error::is_parse) {
+        HttpError::Garbage { url, said }
     } else {
-        HttpError::Garbage {
-            url,
-            said: chain(error),
-        }
+        HttpError::Broken { url, said }
     }
 }
 
@@ -342,6 +352,26 @@ mod tests {
     async fn a_forward_that_leads_nowhere_is_empty() {
         let url = answering(b"").await;
         assert_eq!(get(&url).await.unwrap_err(), HttpError::Empty { url });
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_forward_that_closes_at_once_is_empty_whoever_is_faster() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || while listener.accept().is_ok() {});
+        let http = Http::new(Recorder::unrecorded()).unwrap();
+        for _ in 0..300 {
+            let error = http.get(&url, Duration::from_secs(5)).await.unwrap_err();
+            assert!(matches!(error, HttpError::Empty { .. }), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn half_a_page_broke_off() {
+        let url = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nhalf").await;
+        let error = get(&url).await.unwrap_err();
+        assert!(matches!(error, HttpError::Broken { .. }), "{error}");
+        assert!(error.is_infrastructure());
     }
 
     #[tokio::test]
