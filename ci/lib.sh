@@ -7,17 +7,21 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# Runs a named stage, and says how long it took.
+# Runs a named stage, and says how long it took. Not under `if`: there bash ignores a failure inside a function.
 stage() {
-	local name=$1 began=$SECONDS
+	current=$1 began=$SECONDS
 	shift
-	say "$name"
-	if "$@"; then
-		stages+=("$(printf '%5d s  %s' $((SECONDS - began)) "$name")")
-	else
-		local code=$?
-		printf 'error: %s failed after %d s with exit code %d\n' "$name" $((SECONDS - began)) "$code" >&2
-		exit "$code"
+	say "$current"
+	"$@"
+	stages+=("$(printf '%5d s  %s' $((SECONDS - began)) "$current")")
+	current=
+}
+
+# For a trap on EXIT: names the stage that ended the script.
+stage_failed() {
+	local code=$1
+	if [ "$code" -ne 0 ] && [ -n "${current:-}" ]; then
+		printf 'error: %s failed after %d s with exit code %d\n' "$current" $((SECONDS - began)) "$code" >&2
 	fi
 }
 
