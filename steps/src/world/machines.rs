@@ -187,8 +187,6 @@ fn tag_of(image: &str) -> &str {
 fn disk_request(scene: &Scene, registry: &Registry, known: &Known, image: &str) -> DiskRequest {
     let profile = scene.shared.profile();
     let spec = &profile.disk;
-    let access = registry.access();
-    let host = registry.place().host.clone();
     DiskRequest {
         image_reference: known.pushed.tagged(tag_of(image)),
         local_image: known.image_id.clone(),
@@ -204,11 +202,7 @@ fn disk_request(scene: &Scene, registry: &Registry, known: &Known, image: &str) 
         builder_version: DISK_BUILDER.to_owned(),
         // bootc looks at its parent processes; the lab's client does not.
         pid_host: profile.client == Client::Bootc,
-        access: DiskAccess {
-            registries_conf: Some(access.registries_conf.clone()),
-            authfile: access.authfile.clone(),
-            certs: access.cert_dir.clone().map(|folder| (host, folder)),
-        },
+        access: DiskAccess::from(registry),
     }
 }
 
