@@ -16,13 +16,19 @@ use crate::ledger::Ledger;
 pub struct RandomError(getrandom::Error);
 
 pub(crate) fn random_hex(bytes: usize) -> Result<String, RandomError> {
-    use std::fmt::Write as _;
     let mut raw = vec![0; bytes];
     getrandom::fill(&mut raw).map_err(RandomError)?;
-    Ok(raw.iter().fold(String::new(), |mut hex, byte| {
+    Ok(hex(&raw))
+}
+
+/// Bytes in lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    }))
+    })
 }
 
 /// A run's identity: eight lower-case hexadecimal digits, part of the name of all it owns.

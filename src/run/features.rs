@@ -162,7 +162,7 @@ fn parse_one(source: &Source) -> Result<FeatureFile, Problem> {
     Ok(FeatureFile {
         path: source.path.clone(),
         text: source.text.clone(),
-        sha256: hex(&Sha256::digest(source.text.as_bytes())),
+        sha256: bootproof_harness::run::hex(&Sha256::digest(source.text.as_bytes())),
         feature,
     })
 }
@@ -208,15 +208,6 @@ fn first_stray_line(text: &str) -> Option<(usize, &str)> {
         }
     }
     None
-}
-
-/// Bytes in lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

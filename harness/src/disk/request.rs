@@ -73,8 +73,7 @@ impl DiskRequest {
     pub fn key(&self) -> String {
         // The structure has no maps and no floats: its JSON is one text for one request.
         let text = serde_json::to_string(self).unwrap_or_else(|_| format!("{self:?}"));
-        let digest = Sha256::digest(text.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::run::hex(&Sha256::digest(text.as_bytes()))
     }
 
     /// The space the cache needs for it, in bytes: the tree, the layers it was fetched in, and some air.

@@ -1,6 +1,5 @@
 //! SHA-256 over what a result depends on: files with their places, contents and exec bits.
 
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
 use super::{Profile, ProfileError};
+use crate::run::hex;
 
 /// Takes in texts and trees; equal input in equal order gives an equal digest.
 #[derive(Debug, Clone, Default)]
@@ -69,10 +69,7 @@ impl Digester {
     /// The digest in lower-case hexadecimal.
     #[must_use]
     pub fn hex(self) -> String {
-        self.0.finalize().iter().fold(String::new(), |mut hex, b| {
-            let _ = write!(hex, "{b:02x}");
-            hex
-        })
+        hex(&self.0.finalize())
     }
 
     /// A length before each part keeps two parts from looking like others.

@@ -218,13 +218,7 @@ pub(crate) fn understand(error: ExecError, reference: &str) -> RegistryError {
 
 /// A digest as manifests are known by.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold("sha256:".to_owned(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    format!("sha256:{}", crate::run::hex(&Sha256::digest(bytes)))
 }
 
 #[cfg(test)]
