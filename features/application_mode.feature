@@ -10,7 +10,7 @@ Feature: Images in application mode
     And "web" runs the old release
     And the unit of the web server is active on "web"
     And the page of "web" answers 200
-    And the page of "web" matches its snapshot
+    And the page of "web" matches the snapshot "web-server" of the old release
     And the page of "web" shows its os-release
 
   Scenario: The web server's image of the new release serves its page as a container
@@ -20,5 +20,5 @@ Feature: Images in application mode
     And "web" runs the new release
     And the unit of the web server is active on "web"
     And the page of "web" answers 200
-    And the page of "web" matches its snapshot
+    And the page of "web" matches the snapshot "web-server" of the new release
     And the page of "web" shows its os-release

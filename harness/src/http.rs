@@ -15,7 +15,7 @@ const BODY: usize = 4 << 20;
 const HOPS: usize = 5;
 
 /// How often a page is asked for while it is waited for.
-const PACE: Duration = Duration::from_millis(500);
+const PACE: Duration = Duration::from_millis(100);
 
 /// Why there is no page.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -143,6 +143,17 @@ impl Http {
                 said: chain(&error),
             })?;
         Ok(Self { client, recorder })
+    }
+
+    /// A visitor whose visits are nobody's evidence.
+    pub(crate) fn unrecorded() -> Result<Self, HttpError> {
+        Self::new(Recorder::unrecorded())
+    }
+
+    /// Whether a page answers well (2xx), asked once and not recorded.
+    pub(crate) async fn answers(&self, url: &str, deadline: Duration) -> bool {
+        let page = self.fetch(url, deadline).await;
+        page.is_ok_and(|page| (200..300).contains(&page.status))
     }
 
     /// Asks once.

@@ -8,6 +8,7 @@ mod build;
 mod cache;
 mod edit;
 mod error;
+mod files;
 mod plan;
 mod push;
 
@@ -18,23 +19,27 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use error::ImageError;
+pub use files::ImageFile;
 pub use plan::Plan;
 
 use crate::podman::Podman;
 use crate::problem::nearest;
-use crate::profile::{ImageSpec, Profile, ReleaseName};
+use crate::profile::{ImageSpec, Profile, ReleaseName, untagged};
 use crate::registry::Registry;
 use crate::run::Run;
 
 /// What is different about one build.
 #[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
-    /// Builds every step anew.
-    pub no_cache: bool,
+    /// Brings the updates of the profile: the images it says take them get its build arguments, and are built without
+    /// a cached layer, once in a run.
+    pub updated: bool,
     /// Further build arguments; they win over the profile's.
     pub build_args: BTreeMap<String, String>,
-    /// Another build context than the profile's, as [`Images::edit_from`] makes it.
-    pub context: Option<Utf8PathBuf>,
+    /// Other build contexts than the profile's, by image, as [`Images::edit_from`] makes them.
+    pub contexts: BTreeMap<String, Utf8PathBuf>,
+    /// The tags of the images asked for; the release's and `latest` when none is given.
+    pub tags: Vec<String>,
 }
 
 /// An image that was built.
@@ -96,10 +101,20 @@ struct Inner {
     registry: Arc<Registry>,
     /// The guest client's source, for the bases the profile makes itself.
     guest_source: Utf8PathBuf,
-    /// The bases of the profile that are in the registry by now.
-    bases: Mutex<BTreeMap<String, bases::Once>>,
+    common: Arc<Common>,
     /// What was pushed in this run: references with tags.
     pushed: Mutex<BTreeSet<String>>,
+}
+
+/// What is the same for all divisions of the registry.
+#[derive(Debug, Default)]
+struct Common {
+    /// The bases of the profile that are in the registry by now.
+    bases: Mutex<BTreeMap<String, bases::Once>>,
+    /// What was built with updates in this run, by what it was built from and with.
+    updated: Mutex<BTreeMap<String, Built>>,
+    /// Who builds has it: a name stands for one image in podman's storage at a time.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Images {
@@ -117,9 +132,46 @@ impl Images {
             profile,
             registry,
             guest_source: guest_source.to_owned(),
-            bases: Mutex::default(),
+            common: Arc::default(),
             pushed: Mutex::default(),
         }))
+    }
+
+    /// The images in a division of the registry, which begins with what another one has under these tags.
+    ///
+    /// # Errors
+    /// When the registry cannot be divided, or an image cannot be taken over.
+    pub async fn divided(
+        &self,
+        organisation: &str,
+        beginning: &[Pushed],
+    ) -> Result<Self, ImageError> {
+        let shared = self.0.profile.bases.keys();
+        let shared: Vec<String> = shared.map(|r| untagged(r).to_owned()).collect();
+        let registry = self.0.registry.within(organisation, &shared).await?;
+        let registry = registry.map_or_else(|| self.0.registry.clone(), Arc::new);
+        for image in beginning {
+            let names = (image.namespace.as_str(), image.name.as_str());
+            for tag in &image.tags {
+                let from = &self.0.registry;
+                registry.adopt(from, names, &image.digest, tag).await?;
+            }
+        }
+        let tags = |image: &Pushed| {
+            image
+                .tags
+                .iter()
+                .map(|t| image.tagged(t))
+                .collect::<Vec<_>>()
+        };
+        Ok(Self(Arc::new(Inner {
+            run: self.0.run.clone(),
+            profile: self.0.profile.clone(),
+            registry,
+            guest_source: self.0.guest_source.clone(),
+            common: self.0.common.clone(),
+            pushed: Mutex::new(beginning.iter().flat_map(tags).collect()),
+        })))
     }
 
     /// The registry they are pushed to.

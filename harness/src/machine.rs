@@ -5,6 +5,7 @@
 
 mod boot;
 mod credentials;
+mod downtime;
 mod error;
 mod facts;
 mod kept;
@@ -55,6 +56,7 @@ pub struct Machine {
     hypervisor: Hypervisor,
     spec: MachineSpec,
     domain: String,
+    label: String,
     files: Files,
     ports: BTreeMap<u16, u16>,
     _leases: Vec<PortLease>,
@@ -66,6 +68,8 @@ pub struct Machine {
     client: Option<String>,
     marker: String,
     boots: Vec<Boot>,
+    /// How often userspace alone was started anew since the kernel was.
+    soft_reboots: u32,
 }
 
 impl std::fmt::Debug for Machine {
@@ -89,6 +93,12 @@ impl Machine {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.spec.name
+    }
+
+    /// Its name among the run's machines: scenarios side by side may have machines of the same name.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// libvirt's name for it.
@@ -143,6 +153,12 @@ impl Machine {
     #[must_use]
     pub fn console_tail(&self, lines: usize) -> Vec<String> {
         self.console.tail(lines)
+    }
+
+    /// A deadline for work in it, from one measured under KVM.
+    #[must_use]
+    pub fn deadline(&self, kvm: Duration) -> Duration {
+        self.run.guest_deadline(kvm)
     }
 
     /// From now on it is recorded under another recorder: another scenario goes on with it.
@@ -280,7 +296,7 @@ impl Machine {
 
     /// Its console outlives it, with the run's evidence.
     fn keep_console(&self) {
-        let path = format!("consoles/{}.log", slug(&self.spec.name));
+        let path = format!("consoles/{}.log", self.label);
         let to = self.run.dirs.out.join(&path);
         let kept = std::fs::create_dir_all(self.run.dirs.out.join("consoles"))
             .and_then(|()| std::fs::read(self.files.console()))
@@ -295,7 +311,7 @@ impl Machine {
             });
         if kept.is_ok() {
             self.run.recorder.record(Event::Attached {
-                name: format!("console of {}", self.spec.name),
+                name: format!("console of {}", self.label),
                 path,
             });
         }

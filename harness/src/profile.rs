@@ -6,6 +6,7 @@
 mod asked;
 mod digest;
 mod error;
+mod redact;
 mod resolve;
 mod units;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use digest::Digester;
 pub use error::ProfileError;
+pub use redact::Redaction;
 
 use crate::containerfile;
 use crate::problem::{Problem, Source};
@@ -163,6 +165,25 @@ pub struct BootSpec {
     pub etc_drift_ignore: Vec<String>,
 }
 
+/// What a minor update is.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateSpec {
+    /// The images that take it; others get it from what they are built on.
+    pub images: Vec<String>,
+    /// The build arguments that bring it.
+    pub build_args: BTreeMap<String, String>,
+}
+
+/// What a database does when its release is rolled back and its data stays as the new release left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterRollback {
+    /// It starts, whatever its makers say.
+    Runs,
+    /// Its unit fails.
+    Fails,
+}
+
 /// How the pages are asked for.
 #[derive(Debug, Clone)]
 pub struct WebSpec {
@@ -191,6 +212,16 @@ pub struct Profile {
     pub services: BTreeMap<String, String>,
     /// How the pages are asked for.
     pub web: WebSpec,
+    /// Tags by the words that features have for them, besides `old` and `new`.
+    pub tags: BTreeMap<String, String>,
+    /// What a minor update is.
+    pub update: UpdateSpec,
+    /// The command that lists the installed packages with their versions, one on a line.
+    pub packages: Vec<String>,
+    /// What the database does after a rollback of the release; `None` where nobody has looked.
+    pub after_rollback: Option<AfterRollback>,
+    /// What of a snapshot is not compared, in order.
+    pub redactions: Vec<Redaction>,
     /// The old release.
     pub old: Release,
     /// The new release.
@@ -239,6 +270,23 @@ impl Profile {
             ReleaseName::Old => &self.old,
             ReleaseName::New => &self.new,
         }
+    }
+
+    /// The tag a word of a feature stands for: a release's, one of `[tags]`, or itself.
+    #[must_use]
+    pub fn tag<'a>(&'a self, word: &'a str) -> &'a str {
+        match word {
+            "old" => &self.old.tag,
+            "new" => &self.new.tag,
+            _ => self.tags.get(word).map_or(word, String::as_str),
+        }
+    }
+
+    /// A text as its snapshot has it: what changes without meaning anything is taken out.
+    #[must_use]
+    pub fn redacted(&self, file: &str, text: &str) -> String {
+        let rules = self.redactions.iter().filter(|r| r.file == file);
+        rules.fold(text.to_owned(), |text, rule| rule.apply(&text))
     }
 
     /// The image of a reference under the one name, whatever its tag or digest.

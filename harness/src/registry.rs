@@ -5,15 +5,19 @@
 //! credentials go by the real address.
 
 mod error;
+mod log;
 mod names;
 mod query;
 mod remote;
 mod serve;
 mod tls;
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use error::RegistryError;
+pub use log::LogMark;
 pub use names::Place;
 pub(crate) use query::understand;
 pub use remote::parse_remote;
@@ -52,8 +56,14 @@ pub struct Registry {
 
 #[derive(Debug)]
 enum Kind {
-    Served(Box<serve::Server>),
-    Remote { auth: Option<Secret> },
+    /// Where the host pushes and pulls, and where guests pull: another server over the same images for each division.
+    Served {
+        host: Arc<serve::Server>,
+        guests: Arc<serve::Server>,
+    },
+    Remote {
+        auth: Option<Secret>,
+    },
 }
 
 impl Registry {
@@ -62,7 +72,7 @@ impl Registry {
     /// # Errors
     /// When its files cannot be made, or it does not start or answer.
     pub async fn start(run: &Run, podman: &Podman) -> Result<Self, RegistryError> {
-        let server = serve::Server::start(run).await?;
+        let server = Arc::new(serve::Server::start(run).await?);
         let place = Place::served(server.port());
         let folder = server.folder();
         let access = write_access(
@@ -75,8 +85,43 @@ impl Registry {
             podman: podman.with_access(access.clone()),
             place,
             access,
-            kind: Kind::Served(Box::new(server)),
+            kind: Kind::Served {
+                host: server.clone(),
+                guests: server,
+            },
         })
+    }
+
+    /// The run's own registry once more, its images below an organisation, so that others may move the same tags, and
+    /// with an address of its own for guests, so that it can go down for them alone. `shared` images are the same for all. `None` for the user's own, which cannot be divided: many registries know
+    /// no repositories below an organisation's.
+    ///
+    /// # Errors
+    /// When its files cannot be made, or its server does not start.
+    pub async fn within(
+        &self,
+        organisation: &str,
+        shared: &[String],
+    ) -> Result<Option<Self>, RegistryError> {
+        let Kind::Served { host: server, .. } = &self.kind else {
+            return Ok(None);
+        };
+        let guests = Arc::new(server.beside().await?);
+        let place = Place::served(server.port()).within(organisation, shared);
+        let folder = guests.folder().join("host");
+        serve::make_private(&folder)?;
+        let auth = names::auth_json(&place.host, USER, server.password());
+        let certs = Some(server.cert_dir());
+        let access = write_access(&folder, &place, Some(&auth), certs)?;
+        Ok(Some(Self {
+            podman: self.podman.with_access(access.clone()),
+            place,
+            access,
+            kind: Kind::Served {
+                host: server.clone(),
+                guests,
+            },
+        }))
     }
 
     /// The user's own registry, `HOST/ORG`, entered with their authfile. Nothing is started; it must answer.
@@ -138,8 +183,13 @@ impl Registry {
     #[must_use]
     pub fn guest(&self) -> GuestAccess {
         match &self.kind {
-            Kind::Served(server) => {
-                let place = Place::served_to_guests(server.port());
+            Kind::Served { guests: server, .. } => {
+                let place = Place {
+                    host: Place::served_to_guests(server.port()).host,
+                    // No machine follows what others are built from, and the way in has little room.
+                    shared: Vec::new(),
+                    ..self.place.clone()
+                };
                 GuestAccess {
                     registries_conf: place.registries_conf(),
                     ca_pem: Some(server.ca_pem().to_owned()),
@@ -156,22 +206,28 @@ impl Registry {
         }
     }
 
-    /// Every request the run's own registry got, and what it said while it ran; `None` for the user's own.
+    /// Every request the run's own registry got from guests, and what it said while it ran; `None` for the user's own.
     #[must_use]
     pub fn access_log(&self) -> Option<&Utf8Path> {
         match &self.kind {
-            Kind::Served(server) => Some(server.log()),
+            Kind::Served { guests: server, .. } => Some(server.log()),
             Kind::Remote { .. } => None,
         }
     }
 
-    /// Takes the run's own registry down, with all it stores kept; the user's own is left alone.
+    /// Whether the run serves it, and so can take it down.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self.kind, Kind::Served { .. })
+    }
+
+    /// Takes the run's own registry down for guests, with all it stores kept; the user's own is left alone.
     ///
     /// # Errors
     /// When the ledger cannot be kept.
     pub async fn stop(&self) -> Result<(), RegistryError> {
         match &self.kind {
-            Kind::Served(server) => server.stop().await,
+            Kind::Served { guests: server, .. } => server.stop().await,
             Kind::Remote { .. } => Ok(()),
         }
     }
@@ -182,7 +238,7 @@ impl Registry {
     /// When it does not start or answer, or its port was taken meanwhile.
     pub async fn resume(&self) -> Result<(), RegistryError> {
         match &self.kind {
-            Kind::Served(server) => server.resume().await,
+            Kind::Served { guests: server, .. } => server.resume().await,
             Kind::Remote { .. } => Ok(()),
         }
     }

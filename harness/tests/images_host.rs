@@ -327,7 +327,11 @@ async fn another_from_gives_another_parent() {
     let said = missing.to_string();
     assert!(said.contains("above/Containerfile:2: FROM"), "{said}");
     let edited = BuildOptions {
-        context: Some(images.edit_from("above", release, old, new).unwrap()),
+        contexts: [(
+            "above".to_owned(),
+            images.edit_from("above", release, old, new).unwrap(),
+        )]
+        .into(),
         ..options
     };
     let built = images.build("above", release, &edited, &run.recorder).await;

@@ -153,6 +153,8 @@ impl Lab {
 
     fn spec(&self, name: &str, disk: Backing, credentials: Credentials) -> MachineSpec {
         MachineSpec {
+            page: None,
+            history: Vec::new(),
             name: name.into(),
             disk,
             credentials: credentials

@@ -29,6 +29,10 @@ pub struct Begin {
     pub scenario: Scenario,
     /// The id of what it starts from.
     pub parent: Option<String>,
+    /// The id of the first scenario of its line.
+    pub line: String,
+    /// How many of those that start from it were chosen.
+    pub heirs: usize,
     /// From 1.
     pub attempt: u32,
 }
@@ -57,6 +61,8 @@ pub struct Rules {
 pub struct Chosen {
     scenario: Scenario,
     parent: Option<String>,
+    line: String,
+    heirs: usize,
     node: Node,
 }
 
@@ -71,8 +77,11 @@ pub fn chosen(
         .iter()
         .map(|index| {
             let scenario = plan.scenarios[*index].clone();
+            let starts_here = |i: &&usize| plan.scenarios[**i].parent == Some(*index);
             Chosen {
                 parent: scenario.parent.map(|p| plan.scenarios[p].id.clone()),
+                line: plan.scenarios[plan.line_of(*index)].id.clone(),
+                heirs: indexes.iter().filter(starts_here).count(),
                 node: Node {
                     parent: scenario.parent.and_then(place),
                     children: scenario.children,

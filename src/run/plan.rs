@@ -269,6 +269,14 @@ impl Plan {
         })
     }
 
+    /// The first scenario of the line a scenario is on: a machine is handed over only where the file has one child.
+    pub fn line_of(&self, index: usize) -> usize {
+        match self.scenarios[index].parent {
+            Some(parent) if self.scenarios[parent].children == 1 => self.line_of(parent),
+            _ => index,
+        }
+    }
+
     /// What a scenario starts from, nearest first.
     pub fn ancestors(&self, index: usize) -> Vec<usize> {
         std::iter::successors(self.scenarios[index].parent, |i| self.scenarios[*i].parent).collect()

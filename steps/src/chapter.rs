@@ -1,7 +1,9 @@
-//! The chapters of the vocabulary, one file each.
-
 mod containers;
+mod database;
+mod deployments;
+mod files;
 mod images;
 mod machines;
+mod notes;
 mod pages;
 mod system;

@@ -4,6 +4,7 @@
 
 mod chapter;
 mod error;
+mod line;
 mod parameter;
 mod shared;
 pub mod snapshot;

@@ -41,9 +41,198 @@ impl FromStr for Names {
     }
 }
 
+/// What follows a verb of the client's: nothing, a reboot, or the client's own reboot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It stays queued.
+    Nothing,
+    /// The machine is rebooted.
+    Reboot,
+    /// The client reboots by itself (`--apply`).
+    Apply,
+    /// The client starts userspace anew (`--soft-reboot`).
+    Soft,
+}
+
+impl FromStr for After {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "" => Ok(Self::Nothing),
+            "rebooted" => Ok(Self::Reboot),
+            "applied" => Ok(Self::Apply),
+            "soft-rebooted" => Ok(Self::Soft),
+            _ => Err(format!(
+                "a machine is rebooted, applied or soft-rebooted, not {text}"
+            )),
+        }
+    }
+}
+
+/// Why a client refuses to switch or to upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
+#[param(
+    name = "refusal",
+    regex = "no such image|no registry answers|the pull secret is not accepted"
+)]
+pub enum Refusal {
+    /// The registry has no such name or tag.
+    NoSuchImage,
+    /// Nothing answers at its address.
+    NoRegistry,
+    /// It answers and wants other credentials.
+    PullSecret,
+}
+
+impl Refusal {
+    /// Whether a client's complaint says so. The words are those of the image library that all clients share.
+    #[must_use]
+    pub fn is_said(self, complaint: &str) -> bool {
+        let complaint = complaint.to_lowercase();
+        let words: &[&str] = match self {
+            Self::NoSuchImage => &["manifest unknown", "name unknown", "not found"],
+            Self::NoRegistry => &["connection refused", "no route to host", "i/o timeout"],
+            Self::PullSecret => &["unauthorized", "authentication required", "access denied"],
+        };
+        words.iter().any(|word| complaint.contains(word))
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchImage => "no such image",
+            Self::NoRegistry => "no registry answers",
+            Self::PullSecret => "the pull secret is not accepted",
+        })
+    }
+}
+
+impl FromStr for Refusal {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::NoSuchImage, Self::NoRegistry, Self::PullSecret]
+            .into_iter()
+            .find(|refusal| refusal.to_string() == text)
+            .ok_or_else(|| format!("no client refuses for \"{text}\""))
+    }
+}
+
+/// Something of a system that can be noted, and compared later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
+#[param(
+    name = "fact",
+    regex = "packages|kernel|deployments|page|os-release|data|version of the database"
+)]
+pub enum Fact {
+    /// The installed packages with their versions.
+    Packages,
+    /// The kernel that runs.
+    Kernel,
+    /// What is booted, staged and kept for a rollback.
+    Deployments,
+    /// The page.
+    Page,
+    /// os-release.
+    OsRelease,
+    /// The rows, users and grants of the database.
+    Data,
+    /// What the database server says it is.
+    DatabaseVersion,
+}
+
+impl Fact {
+    const ALL: [(&'static str, Self); 7] = [
+        ("packages", Self::Packages),
+        ("kernel", Self::Kernel),
+        ("deployments", Self::Deployments),
+        ("page", Self::Page),
+        ("os-release", Self::OsRelease),
+        ("data", Self::Data),
+        ("version of the database", Self::DatabaseVersion),
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let own = Self::ALL.iter().find(|(_, fact)| *fact == self);
+        own.map_or("fact", |(word, _)| word)
+    }
+}
+
+impl FromStr for Fact {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.iter().find(|(word, _)| *word == text);
+        known
+            .map(|(_, fact)| *fact)
+            .ok_or_else(|| format!("nothing is known as \"{text}\""))
+    }
+}
+
+/// A service of the profile's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
+#[param(name = "service", regex = "web server|database server")]
+pub enum Service {
+    /// `web`.
+    Web,
+    /// `database`.
+    Database,
+}
+
+impl Service {
+    /// The profile's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Database => "database",
+        }
+    }
+}
+
+impl FromStr for Service {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "web server" => Ok(Self::Web),
+            "database server" => Ok(Self::Database),
+            _ => Err(format!("no service is known as \"{text}\"")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_read_from_what_clients_print() {
+        let said = "error: pulling: reading manifest nowhere in 10.0.2.2:5000/line-1/httpd: manifest unknown";
+        assert!(Refusal::NoSuchImage.is_said(said));
+        assert!(!Refusal::NoRegistry.is_said(said));
+        assert!(Refusal::NoRegistry.is_said("dial tcp 10.0.2.2:5000: connect: Connection refused"));
+        assert!(Refusal::PullSecret.is_said("unauthorized: authentication required"));
+        for refusal in [
+            Refusal::NoSuchImage,
+            Refusal::NoRegistry,
+            Refusal::PullSecret,
+        ] {
+            assert_eq!(refusal.to_string().parse(), Ok(refusal));
+        }
+    }
+
+    #[test]
+    fn every_fact_has_a_word() {
+        for (word, fact) in Fact::ALL {
+            assert_eq!(fact.as_str(), word);
+            assert_eq!(word.parse(), Ok(fact));
+        }
+    }
 
     #[test]
     fn a_list_of_names_is_read_as_a_person_writes_it() {

@@ -1,21 +1,24 @@
 //! What the scenarios of a run share: the registry, the images, the machines, and what scenarios left behind.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bootproof_harness::disk::Disks;
+use bootproof_harness::evidence::Event;
 use bootproof_harness::http::Http;
-use bootproof_harness::image::{Images, Pushed};
+use bootproof_harness::image::Images;
 use bootproof_harness::ledger::{PortRange, Ports};
-use bootproof_harness::machine::{Hypervisor, Machines};
+use bootproof_harness::machine::{Halted, Hypervisor, Machines};
 use bootproof_harness::podman::Podman;
-use bootproof_harness::profile::{Profile, ReleaseName};
+use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Registry;
 use bootproof_harness::run::{Keep, Run};
 use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
 
 use crate::StepError;
+use crate::line::{Line, Tags};
 use crate::subject::{Subject, at_fault};
 use crate::world::Entered;
 
@@ -32,13 +35,24 @@ pub struct Options {
     pub guest_source: Utf8PathBuf,
 }
 
-/// An image that was pushed, and the release it was built from.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) pushed: Pushed,
-    pub(crate) release: ReleaseName,
-    pub(crate) image_id: String,
-    pub(crate) size: u64,
+/// A machine that was shut down so that several scenarios can start from its disk.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) halted: Halted,
+    pub(crate) notes: BTreeMap<String, String>,
+    /// What it had booted when it was shut down.
+    pub(crate) digest: Option<String>,
+}
+
+/// What a scenario left for those that start from it.
+#[derive(Debug, Default)]
+struct Estate {
+    /// Machines that run, for the one that is handed them.
+    running: BTreeMap<String, Subject>,
+    /// Machines that are shut down, for several.
+    halted: BTreeMap<String, Arc<Left>>,
+    /// Why there is no machine of that name.
+    lost: BTreeMap<String, String>,
 }
 
 /// What the scenarios of a run share. Each part is made when it is first needed.
@@ -48,8 +62,12 @@ pub struct Shared {
     options: Options,
     images: OnceCell<Images>,
     machines: OnceCell<Machines>,
-    known: Mutex<BTreeMap<String, Known>>,
-    left: Mutex<BTreeMap<String, BTreeMap<String, Subject>>>,
+    lines: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Line>>>>>,
+    /// How many divisions the registry has.
+    divisions: AtomicUsize,
+    /// What the tags meant when a scenario ended from which several start.
+    tags: Mutex<BTreeMap<String, Tags>>,
+    estates: Mutex<BTreeMap<String, Estate>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -68,8 +86,10 @@ impl Shared {
             options,
             images: OnceCell::new(),
             machines: OnceCell::new(),
-            known: Mutex::default(),
-            left: Mutex::default(),
+            lines: Mutex::default(),
+            divisions: AtomicUsize::new(0),
+            tags: Mutex::default(),
+            estates: Mutex::default(),
         })
     }
 
@@ -78,10 +98,15 @@ impl Shared {
     /// # Errors
     /// With everything that could not be released; it is still in the ledger.
     pub async fn close(&self) -> Result<(), Vec<StepError>> {
-        let left = std::mem::take(&mut *self.left());
+        let estates = std::mem::take(&mut *lock(&self.estates));
         let mut errors = Vec::new();
-        for subject in left.into_values().flat_map(BTreeMap::into_values) {
-            errors.extend(subject.release(self.keeps(true)).await.err());
+        for estate in estates.into_values() {
+            errors.extend(self.settle(estate).await);
+        }
+        let lines = std::mem::take(&mut *lock(&self.lines));
+        for line in lines.into_values().filter_map(|cell| cell.get().cloned()) {
+            let stopped = line.images.registry().stop().await;
+            errors.extend(stopped.map_err(at_fault).err());
         }
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
@@ -114,8 +139,8 @@ impl Shared {
         }
     }
 
-    /// The images, in a registry that answers.
-    pub(crate) async fn images(&self) -> Result<&Images, StepError> {
+    /// The images, in a registry that answers; a line has a division of its own.
+    async fn images(&self) -> Result<&Images, StepError> {
         self.images.get_or_try_init(|| self.open_images()).await
     }
 
@@ -154,10 +179,8 @@ impl Shared {
 
     /// The cache of disks, recorded under a scenario.
     pub(crate) async fn disks(&self, run: Run) -> Result<Disks, StepError> {
-        Ok(Disks::new(
-            run,
-            self.images().await?.registry().podman().clone(),
-        ))
+        let podman = self.images().await?.registry().podman().clone();
+        Ok(Disks::new(run, podman))
     }
 
     /// A visitor for pages.
@@ -165,41 +188,93 @@ impl Shared {
         Http::new(run.recorder.clone()).map_err(at_fault)
     }
 
-    /// Remembers an image under each of its tags.
-    pub(crate) fn remember(&self, known: &Known) {
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        for tag in &known.pushed.tags {
-            all.insert(format!("{}:{tag}", known.pushed.name), known.clone());
+    /// The line a scenario is on.
+    pub(crate) async fn line(&self, entered: &Entered) -> Result<Arc<Line>, StepError> {
+        let cell = lock(&self.lines)
+            .entry(entered.line.clone())
+            .or_default()
+            .clone();
+        let line = cell.get_or_try_init(|| self.begin_line(entered)).await?;
+        Ok(line.clone())
+    }
+
+    /// A line that begins, or begins again, knows nothing of what an earlier attempt pushed.
+    pub(crate) fn forget_line(&self, line: &str) {
+        lock(&self.lines).remove(line);
+    }
+
+    async fn begin_line(&self, entered: &Entered) -> Result<Arc<Line>, StepError> {
+        let images = self.images().await?;
+        let tags = match &entered.parent {
+            Some(parent) => lock(&self.tags).get(parent).cloned().unwrap_or_default(),
+            None => Tags::default(),
+        };
+        let number = self.divisions.fetch_add(1, Ordering::Relaxed) + 1;
+        let images = images
+            .divided(&format!("line-{number}"), &tags.pushed())
+            .await;
+        Ok(Arc::new(Line::new(images.map_err(at_fault)?, tags)))
+    }
+
+    /// Keeps what a scenario leaves for those that start from it: the machines themselves for one, their disks for
+    /// several. What an earlier attempt left is released.
+    pub(crate) async fn leave(&self, entered: &Entered, subjects: BTreeMap<String, Subject>) {
+        let mut estate = Estate::default();
+        if entered.children == 1 {
+            estate.running = subjects;
+        } else {
+            if let Some(line) = lock(&self.lines).get(&entered.line).and_then(|l| l.get()) {
+                lock(&self.tags).insert(entered.id.clone(), line.tags());
+            }
+            for (name, subject) in subjects {
+                match subject.shut_down().await {
+                    Ok(left) => {
+                        estate.halted.insert(name, Arc::new(left));
+                    }
+                    Err(error) => {
+                        estate.lost.insert(name, error.to_string());
+                    }
+                }
+            }
+        }
+        let earlier = lock(&self.estates).insert(entered.id.clone(), estate);
+        if let Some(earlier) = earlier {
+            for error in self.settle(earlier).await {
+                self.run.recorder.record(Event::Warning {
+                    message: error.to_string(),
+                });
+            }
         }
     }
 
-    /// What was pushed as `NAME:TAG` in this run.
-    pub(crate) fn known(&self, image: &str) -> Result<Known, StepError> {
-        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(image).cloned().ok_or_else(|| {
-            let names: Vec<&str> = all.keys().map(String::as_str).collect();
-            StepError::error(format!(
-                "no image \"{image}\" was pushed in this run (pushed: {})",
-                if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                }
-            ))
-        })
-    }
-
-    /// Keeps what a scenario leaves for the one that starts from it.
-    pub(crate) fn leave(&self, entered: &Entered, subjects: BTreeMap<String, Subject>) {
-        self.left().insert(entered.id.clone(), subjects);
-    }
-
-    /// Hands over what a scenario left under a name.
+    /// Hands over a machine that runs.
     pub(crate) fn take(&self, scenario: &str, name: &str) -> Option<Subject> {
-        self.left().get_mut(scenario)?.remove(name)
+        lock(&self.estates).get_mut(scenario)?.running.remove(name)
     }
 
-    fn left(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, BTreeMap<String, Subject>>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A machine that was shut down for several, or why there is none.
+    pub(crate) fn halted(&self, scenario: &str, name: &str) -> Result<Arc<Left>, Option<String>> {
+        let estates = lock(&self.estates);
+        let estate = estates.get(scenario).ok_or(None)?;
+        let left = estate.halted.get(name).cloned();
+        left.ok_or_else(|| estate.lost.get(name).cloned())
     }
+
+    async fn settle(&self, estate: Estate) -> Vec<StepError> {
+        let mut errors = Vec::new();
+        for subject in estate.running.into_values() {
+            errors.extend(subject.release(self.keeps(true)).await.err());
+        }
+        for left in estate.halted.into_values() {
+            // A scenario that still has it is over by the time the run is: its folder goes with the sweep.
+            if let Some(left) = Arc::into_inner(left) {
+                errors.extend(left.halted.release().map_err(at_fault).err());
+            }
+        }
+        errors
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! What a phrase can be about: a virtual machine, or an image running as a container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::time::Duration;
 
@@ -10,11 +10,17 @@ use bootproof_harness::evidence::Recorder;
 use bootproof_harness::http::HttpError;
 use bootproof_harness::image::ImageError;
 use bootproof_harness::machine::{Machine, MachineError};
-use bootproof_harness::profile::ReleaseName;
 use bootproof_harness::registry::RegistryError;
 use bootproof_harness::ssh::{KeyError, Remote, SshError};
 
 use crate::StepError;
+use crate::shared::Left;
+
+/// How long a script in a machine may take, as measured under KVM.
+const SCRIPT: Duration = Duration::from_secs(60);
+
+/// How long a fetch may take, as measured under KVM.
+const FETCH: Duration = Duration::from_secs(300);
 
 /// How long a command in a container may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,11 +65,14 @@ pub(crate) fn at_fault(error: impl Judged) -> StepError {
     StepError::sorted(&error, error.is_infrastructure())
 }
 
-/// A running system, and the release of the image it was started from.
+/// A running system, and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    pub(crate) release: ReleaseName,
     pub(crate) system: System,
+    /// What was noted of it, by what it is.
+    pub(crate) notes: BTreeMap<String, String>,
+    /// The layers its last switch or upgrade fetched, by digest; `None` when the registry's log is not ours.
+    pub(crate) fetched: Option<BTreeSet<String>>,
 }
 
 /// How it runs.
@@ -81,6 +90,32 @@ pub(crate) struct Ran {
 }
 
 impl Subject {
+    /// A system of which nothing is known yet.
+    pub(crate) fn new(system: System) -> Self {
+        Self {
+            system,
+            notes: BTreeMap::new(),
+            fetched: None,
+        }
+    }
+
+    /// Shuts it down so that others can start from its disk.
+    pub(crate) async fn shut_down(self) -> Result<Left, StepError> {
+        let System::Machine(machine) = self.system else {
+            // A container has no disk to start from.
+            self.release(false).await?;
+            return Err(StepError::error(
+                "a container cannot be left to several scenarios",
+            ));
+        };
+        let digest = machine.boots().last().and_then(|boot| boot.digest.clone());
+        Ok(Left {
+            halted: machine.shutdown().await.map_err(at_fault)?,
+            notes: self.notes,
+            digest,
+        })
+    }
+
     /// The machine it is.
     pub(crate) fn machine(&self) -> Result<&Machine, StepError> {
         match &self.system {
@@ -144,6 +179,61 @@ impl Subject {
             System::Container(container) => Some(format!("http://127.0.0.1:{}", container.port())),
         };
         url.ok_or_else(|| StepError::error(format!("port {port} is not forwarded")))
+    }
+
+    /// Runs a line for a shell as root, its input given; it has to succeed.
+    pub(crate) async fn script(&self, line: &str, shown: &str) -> Result<String, StepError> {
+        let remote = Remote::shell(line)
+            .as_root()
+            .shown_as(shown)
+            .deadline(self.machine()?.deadline(SCRIPT));
+        let output = self.machine()?.output(remote).await.map_err(at_fault)?;
+        if output.code == 0 {
+            return Ok(output.text());
+        }
+        Err(StepError::failed(format!(
+            "\"{shown}\" ended with exit code {}: {}",
+            output.code,
+            output.complaint()
+        )))
+    }
+
+    /// Runs a verb of the client's, whatever its exit code; a fetch takes its time.
+    pub(crate) async fn patiently(&self, argv: &[String]) -> Result<Ran, StepError> {
+        let machine = self.machine()?;
+        let remote = Remote::argv(argv)
+            .as_root()
+            .deadline(machine.deadline(FETCH));
+        let output = machine.output(remote).await.map_err(at_fault)?;
+        Ok(Ran {
+            code: output.code,
+            text: output.text(),
+            complaint: output.complaint(),
+        })
+    }
+
+    /// The standard output of a command run as root with an input, which has to succeed.
+    pub(crate) async fn fed(
+        &self,
+        argv: &[&str],
+        input: &str,
+        shown: &str,
+    ) -> Result<String, StepError> {
+        let machine = self.machine()?;
+        let remote = Remote::argv(argv)
+            .as_root()
+            .stdin(input)
+            .deadline(machine.deadline(SCRIPT));
+        let output = machine.output(remote).await.map_err(at_fault)?;
+        if output.code == 0 {
+            return Ok(output.text());
+        }
+        Err(StepError::failed(format!(
+            "cannot {shown}: `{}` ended with exit code {}: {}",
+            argv.join(" "),
+            output.code,
+            output.complaint()
+        )))
     }
 
     /// Ends it; a machine may be kept for a person to look at.

@@ -31,8 +31,16 @@ const CHAPTERS: &[(&str, &str)] = &[
         include_str!("chapter/machines.rs"),
     ),
     (
-        "steps/src/chapter/containers.rs",
-        include_str!("chapter/containers.rs"),
+        "steps/src/chapter/deployments.rs",
+        include_str!("chapter/deployments.rs"),
+    ),
+    (
+        "steps/src/chapter/notes.rs",
+        include_str!("chapter/notes.rs"),
+    ),
+    (
+        "steps/src/chapter/files.rs",
+        include_str!("chapter/files.rs"),
     ),
     (
         "steps/src/chapter/pages.rs",
@@ -41,6 +49,14 @@ const CHAPTERS: &[(&str, &str)] = &[
     (
         "steps/src/chapter/system.rs",
         include_str!("chapter/system.rs"),
+    ),
+    (
+        "steps/src/chapter/database.rs",
+        include_str!("chapter/database.rs"),
+    ),
+    (
+        "steps/src/chapter/containers.rs",
+        include_str!("chapter/containers.rs"),
     ),
 ];
 

@@ -1,7 +1,12 @@
 //! The World of a scenario: what it works with, and what becomes of it at the end.
 
+mod database;
+mod deployments;
+mod faults;
+mod files;
 mod images;
 mod machines;
+mod notes;
 mod pages;
 mod system;
 
@@ -10,7 +15,10 @@ use std::sync::Arc;
 
 use bootproof_harness::evidence::{Event, Recorder};
 
+pub(crate) use deployments::Slot;
+
 use crate::StepError;
+use crate::line::Line;
 use crate::shared::Shared;
 use crate::subject::Subject;
 
@@ -25,8 +33,12 @@ pub struct Entered {
     pub feature: String,
     /// The scenario it starts from, by id.
     pub parent: Option<String>,
-    /// How many scenarios start from it.
+    /// The first scenario of its line, by id: those of a line are handed the same machines.
+    pub line: String,
+    /// How many scenarios of its file start from it.
     pub children: usize,
+    /// How many of them were chosen.
+    pub heirs: usize,
     /// Its tags, without `@`.
     pub tags: Vec<String>,
     /// From 1; higher for a repeat.
@@ -51,6 +63,9 @@ impl World {
     /// Begins a scenario.
     pub fn enter(&mut self, shared: Arc<Shared>, entered: Entered) {
         let recorder = shared.run().recorder.within(&entered.id);
+        if entered.line == entered.id {
+            shared.forget_line(&entered.line);
+        }
         self.scene = Some(Scene {
             shared,
             entered,
@@ -64,8 +79,8 @@ impl World {
             return;
         };
         let subjects = std::mem::take(&mut self.subjects);
-        if passed && scene.entered.children > 0 {
-            scene.shared.leave(&scene.entered, subjects);
+        if passed && scene.entered.heirs > 0 {
+            scene.shared.leave(&scene.entered, subjects).await;
             return;
         }
         for subject in subjects.into_values() {
@@ -84,6 +99,12 @@ impl World {
         self.scene
             .clone()
             .ok_or_else(|| StepError::error("the scenario has not begun"))
+    }
+
+    /// The line this scenario is on.
+    pub(crate) async fn line(&self) -> Result<Arc<Line>, StepError> {
+        let scene = self.scene()?;
+        scene.shared.line(&scene.entered).await
     }
 
     pub(crate) fn subject(&mut self, name: &str) -> Result<&mut Subject, StepError> {

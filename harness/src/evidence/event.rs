@@ -133,6 +133,13 @@ pub struct Boot {
     pub kernel: String,
     /// Seconds from the start or the reboot's request until the machine was reachable.
     pub seconds_to_reachable: f64,
+    /// Whether only userspace was started anew: the boot id is the one before.
+    #[serde(default)]
+    pub soft: bool,
+    /// Seconds between the page's last answer before a reboot and its first after it; `None` where it did not answer
+    /// before, or not again until the boot had settled.
+    #[serde(default)]
+    pub page_down_seconds: Option<f64>,
     /// Units that have failed.
     pub failed_units: Vec<String>,
     /// Paths under `/etc` that differ from the image's, without the harness's own.

@@ -47,6 +47,7 @@ impl Images {
         };
         let once = self
             .0
+            .common
             .bases
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -34,17 +34,63 @@ impl Images {
     ) -> Result<Built, ImageError> {
         let spec = self.spec(name)?;
         let (context, path) = place(spec, options);
-        let text = std::fs::read_to_string(&path).map_err(file_error(&path))?;
-        let file = containerfile::parse(&path, &text).map_err(ImageError::Containerfile)?;
         let mut args = self.0.profile.build_args(spec, release);
+        let fresh = options.updated && self.0.profile.update.images.iter().any(|i| i == name);
+        if fresh {
+            args.extend(self.0.profile.update.build_args.clone());
+        }
         args.extend(options.build_args.clone());
+        let asked = Asked {
+            spec,
+            context: &context,
+            file: &path,
+            args,
+            release,
+            fresh,
+        };
+        let key = asked.key();
+        if fresh && let Some(built) = self.updated().get(&key) {
+            return Ok(Built {
+                cached: true,
+                ..built.clone()
+            });
+        }
+        let built = self.build_asked(asked, recorder).await?;
+        if fresh {
+            self.updated().insert(key, built.clone());
+        }
+        Ok(built)
+    }
+
+    fn updated(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Built>> {
+        let updated = self.0.common.updated.lock();
+        updated.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Builds what is asked, wherever its Containerfile comes from.
+    pub(super) async fn build_asked(
+        &self,
+        asked: Asked<'_>,
+        recorder: &Recorder,
+    ) -> Result<Built, ImageError> {
+        let Asked {
+            spec,
+            context,
+            file: path,
+            args,
+            release,
+            fresh,
+        } = asked;
+        let name = spec.name.as_str();
+        let text = std::fs::read_to_string(path).map_err(file_error(path))?;
+        let file = containerfile::parse(path, &text).map_err(ImageError::Containerfile)?;
         for needed in file.needs(&args) {
             self.ensure_base(&needed, recorder).await?;
         }
         let span = recorder.span(Work::ImageBuild, format!("build {name} ({release})"));
         let iid = tempfile::NamedTempFile::new().map_err(file_error("iidfile".into()))?;
         let iid_path = Utf8PathBuf::from(iid.path().to_string_lossy().into_owned());
-        let mut cmd = self.build_command(&path, &iid_path, &args, options.no_cache);
+        let mut cmd = self.build_command(path, &iid_path, &args, fresh);
         if spec.version_label {
             let tag = &self.0.profile.release(release).tag;
             cmd = cmd.arg(format!("--label=org.opencontainers.image.version={tag}"));
@@ -135,8 +181,30 @@ impl Images {
     }
 }
 
-fn place(spec: &ImageSpec, options: &BuildOptions) -> (Utf8PathBuf, Utf8PathBuf) {
-    match &options.context {
+/// One build.
+pub(super) struct Asked<'a> {
+    pub(super) spec: &'a ImageSpec,
+    pub(super) context: &'a Utf8Path,
+    pub(super) file: &'a Utf8Path,
+    pub(super) args: BTreeMap<String, String>,
+    pub(super) release: ReleaseName,
+    /// Without a cached layer.
+    pub(super) fresh: bool,
+}
+
+impl Asked<'_> {
+    /// What tells it from other builds of a run that were given the same sources.
+    fn key(&self) -> String {
+        format!(
+            "{} {} {} {:?}",
+            self.spec.name, self.release, self.file, self.args
+        )
+    }
+}
+
+/// An image's build context and its Containerfile.
+pub(super) fn place(spec: &ImageSpec, options: &BuildOptions) -> (Utf8PathBuf, Utf8PathBuf) {
+    match options.contexts.get(&spec.name) {
         None => (spec.context.clone(), spec.containerfile.clone()),
         Some(context) => {
             let file = spec.containerfile.strip_prefix(&spec.context);

@@ -78,6 +78,9 @@ pub enum ImageError {
         /// The registry's.
         answered: String,
     },
+    /// A file that is to be laid into an image has no place there.
+    #[error("{0:?} is not the path of a file in an image (/FOLDER/FILE)")]
+    Path(String),
     /// A push without a tag.
     #[error("no tag to push {0} as")]
     NoTag(String),
@@ -119,6 +122,7 @@ impl ImageError {
             Self::Unknown { .. }
             | Self::Containerfile(_)
             | Self::Circle(_)
+            | Self::Path(_)
             | Self::FromNotOnce { .. } => false,
             _ => true,
         }

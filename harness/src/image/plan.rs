@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::build::place;
 use super::{BuildOptions, Built, ImageError, Images, Pushed};
 use crate::containerfile;
 use crate::evidence::Recorder;
@@ -57,11 +58,12 @@ fn parents(
     profile: &Profile,
     name: &str,
     release: ReleaseName,
+    options: &BuildOptions,
 ) -> Result<BTreeSet<String>, ImageError> {
     let spec = &profile.images[name];
-    let file = &spec.containerfile;
-    let text = std::fs::read_to_string(file).map_err(super::file_error(file))?;
-    let parsed = containerfile::parse(file, &text).map_err(ImageError::Containerfile)?;
+    let (_, file) = place(spec, options);
+    let text = std::fs::read_to_string(&file).map_err(super::file_error(&file))?;
+    let parsed = containerfile::parse(&file, &text).map_err(ImageError::Containerfile)?;
     let needs = parsed.needs(&profile.build_args(spec, release));
     Ok(needs
         .iter()
@@ -75,7 +77,12 @@ impl Images {
     ///
     /// # Errors
     /// When an image is unknown, a Containerfile is wrong, or images are built from each other.
-    pub fn plan(&self, names: &[&str], release: ReleaseName) -> Result<Plan, ImageError> {
+    pub fn plan(
+        &self,
+        names: &[&str],
+        release: ReleaseName,
+        options: &BuildOptions,
+    ) -> Result<Plan, ImageError> {
         let profile = &self.0.profile;
         let mut needs = BTreeMap::new();
         let mut open = Vec::new();
@@ -86,11 +93,10 @@ impl Images {
             if needs.contains_key(&name) {
                 continue;
             }
-            let mut parents = parents(profile, &name, release)?;
+            let mut parents = parents(profile, &name, release, options)?;
             parents.retain(|parent| {
                 let reference = profile.images[parent].reference();
-                let tag = &profile.release(release).tag;
-                names.contains(&parent.as_str()) || !self.was_pushed(&format!("{reference}:{tag}"))
+                names.contains(&parent.as_str()) || !self.was_pushed(&format!("{reference}:latest"))
             });
             open.extend(parents.iter().cloned());
             needs.insert(name, parents);
@@ -101,7 +107,7 @@ impl Images {
     }
 
     /// Builds and pushes images and what they are built from, those that do not depend on each other side by side.
-    /// Each gets the release's tag and `latest`.
+    /// Those asked for get the tags asked for, any other the release's tag and `latest`.
     ///
     /// # Errors
     /// Those of the first build or push that fails; builds still going on are ended.
@@ -112,11 +118,16 @@ impl Images {
         options: &BuildOptions,
         recorder: &Recorder,
     ) -> Result<BTreeMap<String, (Built, Pushed)>, ImageError> {
-        let plan = self.plan(names, release)?;
-        let tags = Arc::new(vec![
+        let plan = self.plan(names, release, options)?;
+        let _turn = self.0.common.turn.lock().await;
+        let usual = Arc::new(vec![
             self.0.profile.release(release).tag.clone(),
             "latest".to_owned(),
         ]);
+        let asked = match options.tags.as_slice() {
+            [] => usual.clone(),
+            tags => Arc::new(tags.to_vec()),
+        };
         let at_once = std::thread::available_parallelism().map_or(2, usize::from);
         let turns = Arc::new(Semaphore::new(at_once));
         let mut builds: JoinSet<Result<(Built, Pushed), ImageError>> = JoinSet::new();
@@ -126,7 +137,11 @@ impl Images {
             for name in plan.ready(&done, &begun) {
                 begun.insert(name.clone());
                 let (images, options, recorder) = (self.clone(), options.clone(), recorder.clone());
-                let (tags, turns) = (tags.clone(), turns.clone());
+                let tags = match names.contains(&name.as_str()) {
+                    true => asked.clone(),
+                    false => usual.clone(),
+                };
+                let turns = turns.clone();
                 builds.spawn(async move {
                     // Never closed, so that a turn always comes.
                     let _turn = turns.acquire().await.ok();

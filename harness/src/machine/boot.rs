@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::downtime::Watch;
 use super::facts::{self, Facts};
 use super::promise::{self, Held, Shown};
 use super::{CONSOLE, Machine, MachineError};
@@ -34,6 +35,31 @@ pub enum Expected {
     Any,
 }
 
+/// What tells the boot that is waited for from the one before.
+#[derive(Debug, Clone)]
+pub(super) enum Before {
+    /// There was none.
+    Nothing,
+    /// Another boot id.
+    Boot(String),
+    /// One more soft reboot of the same kernel.
+    Soft(u32),
+}
+
+/// A boot that is waited for.
+pub(super) struct Awaited {
+    /// Since what, in words.
+    pub since: &'static str,
+    pub began: Instant,
+    pub before: Before,
+    /// The digest it must show.
+    pub expected: Option<String>,
+    /// How long it may take, as measured under KVM.
+    pub patience: Duration,
+    /// Who looks how long the page is away.
+    pub watch: Option<Watch>,
+}
+
 /// What showed, while the machine could not be reached, that the guest is alive.
 #[derive(Default)]
 struct Signs(Mutex<Option<String>>);
@@ -55,31 +81,42 @@ impl Machine {
     /// # Errors
     /// When the machine is not reachable in time, stops, panics, or breaks a promise.
     pub async fn boot(&mut self) -> Result<&Boot, MachineError> {
-        let expected = self.spec.digest.clone();
-        self.booted("its start", self.started, None, expected).await
+        let awaited = Awaited {
+            since: "its start",
+            began: self.started,
+            before: Before::Nothing,
+            expected: self.spec.digest.clone(),
+            patience: self.spec.reachable,
+            watch: None,
+        };
+        self.booted(awaited).await
     }
 
-    /// Waits until a boot is done, whose boot id is another than `old`.
-    pub(super) async fn booted(
-        &mut self,
-        since: &'static str,
-        began: Instant,
-        old: Option<&str>,
-        expected: Option<String>,
-    ) -> Result<&Boot, MachineError> {
+    /// Waits until a boot is done that is another than the one before.
+    pub(super) async fn booted(&mut self, mut awaited: Awaited) -> Result<&Boot, MachineError> {
         let span = self
             .run
             .recorder
             .span(Work::Boot, format!("{}: boot", self.spec.name));
-        self.reach(since, began, old).await?;
-        let seconds = began.elapsed().as_secs_f64();
+        self.reach(&awaited).await?;
+        let seconds = awaited.began.elapsed().as_secs_f64();
         span.done();
         self.settled().await?;
-        let first = self.boots.is_empty();
-        if first {
+        let page_down_seconds = match awaited.watch.take() {
+            Some(watch) => watch.end().await,
+            None => None,
+        };
+        let expected = awaited.expected.take();
+        if self.client.is_none() {
             self.ask_client().await?;
         }
+        let first = self.boots.is_empty();
         let (boot, shown) = self.ask(seconds).await?;
+        let boot = Boot {
+            page_down_seconds,
+            soft: matches!(awaited.before, Before::Soft(_)),
+            ..boot
+        };
         self.run.recorder.record(Event::Booted {
             machine: self.spec.name.clone(),
             boot: boot.clone(),
@@ -108,13 +145,9 @@ impl Machine {
     }
 
     /// Waits until somebody can log in, and it is not the old boot they log in to.
-    async fn reach(
-        &self,
-        since: &'static str,
-        began: Instant,
-        old: Option<&str>,
-    ) -> Result<(), MachineError> {
-        let deadline = self.run.guest_deadline(self.spec.reachable);
+    async fn reach(&self, awaited: &Awaited) -> Result<(), MachineError> {
+        let Awaited { since, began, .. } = *awaited;
+        let deadline = self.run.guest_deadline(awaited.patience);
         let signs = Signs::default();
         let tries = std::sync::atomic::AtomicU32::new(0);
         let what = format!("SSH to {}", self.spec.name);
@@ -123,7 +156,7 @@ impl Machine {
             // On a busy host a login may need long, and attempts cut short would never succeed.
             let n = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let patience = ATTEMPT + Duration::from_secs(u64::from(n.min(25)));
-            self.look(patience, old, &signs).await
+            self.look(patience, &awaited.before, &signs).await
         });
         match self.watched(waited).await? {
             Ok(()) => Ok(()),
@@ -141,13 +174,32 @@ impl Machine {
         }
     }
 
-    async fn look(&self, patience: Duration, old: Option<&str>, signs: &Signs) -> Look<()> {
-        let remote = Remote::argv(["cat", "/proc/sys/kernel/random/boot_id"])
+    async fn look(&self, patience: Duration, before: &Before, signs: &Signs) -> Look<()> {
+        let argv = match before {
+            Before::Nothing | Before::Boot(_) => {
+                ["cat", "/proc/sys/kernel/random/boot_id"].as_slice()
+            }
+            Before::Soft(_) => &[
+                "systemctl",
+                "show",
+                "--property=SoftRebootsCount",
+                "--value",
+            ],
+        };
+        let remote = Remote::argv(argv.iter().copied())
             .quiet()
             .deadline(patience);
         match self.ssh.output(remote).await {
-            Ok(output) if output.code == 0 && Some(output.text().trim()) != old => Look::Ready(()),
             Ok(output) if output.code == 0 => {
+                let answer = output.text();
+                let another = match before {
+                    Before::Nothing => true,
+                    Before::Boot(id) => answer.trim() != id,
+                    Before::Soft(count) => answer.trim().parse().is_ok_and(|now: u32| now > *count),
+                };
+                if another {
+                    return Look::Ready(());
+                }
                 signs.seen("it still answers on its old boot".to_owned());
                 Look::Not("it still answers on its old boot".to_owned())
             }
@@ -208,7 +260,7 @@ impl Machine {
         Ok(())
     }
 
-    async fn ask(&self, seconds: f64) -> Result<(Boot, Shown), MachineError> {
+    async fn ask(&mut self, seconds: f64) -> Result<(Boot, Shown), MachineError> {
         let patience = self.run.guest_deadline(QUESTION);
         let remote = Remote::shell(facts::SCRIPT)
             .as_root()
@@ -219,6 +271,7 @@ impl Machine {
             machine: self.spec.name.clone(),
             what,
         })?;
+        self.soft_reboots = facts.soft_reboots;
         let host = self.status().await?;
         let shown = Shown {
             digest: host.booted_digest().map(str::to_owned),
@@ -239,6 +292,7 @@ impl Machine {
             seconds_to_reachable: seconds,
             failed_units: facts.failed_units,
             etc_drift: self.etc_drift(&host).await?,
+            ..Boot::default()
         };
         Ok((boot, shown))
     }

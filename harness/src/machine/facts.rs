@@ -10,6 +10,7 @@ pub(super) const ETC_MARKER: &str = "/etc/bootproof-marker";
 pub(super) const SCRIPT: &str = r#"
 echo "boot_id=$(cat /proc/sys/kernel/random/boot_id)"
 echo "kernel=$(uname -r)"
+echo "soft=$(systemctl show --property=SoftRebootsCount --value 2>/dev/null)"
 if test -w /usr; then echo usr=writable; else echo usr=read-only; fi
 echo "var=$(cat /var/lib/bootproof-marker 2>/dev/null)"
 echo "etc=$(cat /etc/bootproof-marker 2>/dev/null)"
@@ -23,6 +24,8 @@ echo end=1
 pub(super) struct Facts {
     pub boot_id: String,
     pub kernel: String,
+    /// systemd before 254 knows none.
+    pub soft_reboots: u32,
     pub usr_writable: bool,
     pub var_marker: String,
     pub etc_marker: String,
@@ -43,6 +46,7 @@ impl Facts {
             match key {
                 "boot_id" => facts.boot_id = owned(),
                 "kernel" => facts.kernel = owned(),
+                "soft" => facts.soft_reboots = value.parse().unwrap_or(0),
                 "usr" => facts.usr_writable = value == "writable",
                 "var" => facts.var_marker = owned(),
                 "etc" => facts.etc_marker = owned(),

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::boot::{Awaited, Before};
+use super::downtime::Watch;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
 use crate::evidence::Boot;
@@ -56,14 +58,79 @@ impl Machine {
         remote: Remote,
         digest: Option<String>,
     ) -> Result<&Boot, MachineError> {
-        let old = self.boots.last().map(|boot| boot.boot_id.clone());
+        let before = self.this_boot();
+        self.reboot_to(remote, digest, before).await
+    }
+
+    async fn reboot_to(
+        &mut self,
+        remote: Remote,
+        expected: Option<String>,
+        before: Before,
+    ) -> Result<&Boot, MachineError> {
+        let watch = self.watch_page();
         let began = Instant::now();
         self.tell(remote).await?;
         // What the old boot wrote is no alarm of the new one's, and its connections lead nowhere.
         self.console.mark();
         self.ssh.forget();
-        self.booted("the reboot", began, old.as_deref(), digest)
-            .await
+        let awaited = Awaited {
+            since: "the reboot",
+            began,
+            before,
+            expected,
+            patience: self.spec.reachable,
+            watch,
+        };
+        self.booted(awaited).await
+    }
+
+    /// Runs a verb that starts userspace anew under the same kernel (`--soft-reboot`), waits until that is done, and
+    /// holds it to the promises of a boot.
+    ///
+    /// # Errors
+    /// As [`Machine::apply`]. A machine that reboots instead has not done what it was asked.
+    pub async fn soft_reboot(
+        &mut self,
+        verb: &Verb,
+        digest: Option<String>,
+    ) -> Result<&Boot, MachineError> {
+        let remote = Remote::argv(verb.argv())
+            .as_root()
+            .deadline(self.run.guest_deadline(FETCH));
+        let before = Before::Soft(self.soft_reboots);
+        self.reboot_to(remote, digest, before).await
+    }
+
+    /// Waits for a reboot that nobody here asked for, and holds the boot to its promises.
+    ///
+    /// # Errors
+    /// As [`Machine::reboot`]; a machine that does not reboot within `patience`, as measured under KVM, is not reached.
+    pub async fn reboots_by_itself(
+        &mut self,
+        digest: Option<String>,
+        patience: Duration,
+    ) -> Result<&Boot, MachineError> {
+        let awaited = Awaited {
+            since: "it was left to itself",
+            began: Instant::now(),
+            before: self.this_boot(),
+            expected: digest,
+            patience: patience + self.spec.reachable,
+            watch: self.watch_page(),
+        };
+        self.booted(awaited).await
+    }
+
+    fn this_boot(&self) -> Before {
+        let last = self.boots.last();
+        last.map_or(Before::Nothing, |boot| Before::Boot(boot.boot_id.clone()))
+    }
+
+    fn watch_page(&self) -> Option<Watch> {
+        let (port, path) = self.spec.page.as_ref()?;
+        let url = self.url(*port)? + path;
+        Watch::begin(&url)
     }
 
     /// Runs a command that takes its own connection down.

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::credentials::Credentials;
 use super::promise::Promise;
 use crate::disk::Backing;
+use crate::evidence::Boot;
 use crate::run::{Accel, RunId};
 
 /// The guest's port of its SSH server.
@@ -30,6 +31,10 @@ pub struct MachineSpec {
     pub ports: Vec<u16>,
     /// How long a boot may take until the machine is reachable, as measured under KVM.
     pub reachable: Duration,
+    /// The page whose absence is measured at reboots: a port of the guest's, and a path.
+    pub page: Option<(u16, String)>,
+    /// The boots it had before, when its disk is an overlay of a machine that was shut down.
+    pub history: Vec<Boot>,
     /// The manifest digest its first boot is expected to show, when that is known.
     pub digest: Option<String>,
     /// What it need not keep.

@@ -1,9 +1,10 @@
 //! From what is asked to a domain that runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -28,6 +29,8 @@ pub struct Machines {
     hypervisor: Hypervisor,
     ports: Ports,
     login_key: KeyPair,
+    /// The labels that are taken: scenarios side by side have machines of the same name.
+    labels: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Machines {
@@ -42,6 +45,7 @@ impl Machines {
             hypervisor,
             ports,
             login_key,
+            labels: Arc::default(),
         })
     }
 
@@ -79,10 +83,11 @@ impl Machines {
     /// # Errors
     /// When it cannot be started; then nothing of it is left.
     pub async fn start(&self, spec: MachineSpec) -> Result<Machine, MachineError> {
-        let folder = unused(&Self::folder(&self.run.dirs.scratch), &slug(&spec.name));
+        let label = self.label(&spec.name);
+        let folder = Self::folder(&self.run.dirs.scratch).join(&label);
         let files = Files::of(&folder);
         let entry = self.run.ledger.own(Resource::Folder { path: folder })?;
-        match self.start_in(&files, spec, entry).await {
+        match self.start_in(&files, spec, label, entry).await {
             Ok(machine) => Ok(machine),
             Err(error) => {
                 super::remove_folder(&self.run, &files, entry)?;
@@ -91,14 +96,20 @@ impl Machines {
         }
     }
 
+    fn label(&self, name: &str) -> String {
+        let mut taken = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        unused(&mut taken, &slug(name))
+    }
+
     async fn start_in(
         &self,
         files: &Files,
         spec: MachineSpec,
+        label: String,
         ledger_folder: EntryId,
     ) -> Result<Machine, MachineError> {
         self.prepare(files, &spec).await?;
-        let domain = domain_name(&self.run.id, &spec.name);
+        let domain = domain_name(&self.run.id, &label);
         let ledger_domain = self.run.ledger.own(Resource::Domain {
             uri: self.hypervisor.uri().to_owned(),
             name: domain.clone(),
@@ -107,7 +118,7 @@ impl Machines {
         let recorder = self.run.recorder.clone();
         let console = ConsoleReader::start(&spec.name, &files.console(), guardian, recorder);
         let started = Instant::now();
-        let launched = self.launch(files, &spec).await;
+        let launched = self.launch(files, &spec, &label).await;
         if let Err(error) = &launched {
             self.hypervisor.remove(&domain).await?;
             // A libvirt that was too slow may still define it: the sweep at the end looks again.
@@ -132,6 +143,7 @@ impl Machines {
             run: self.run.clone(),
             hypervisor: self.hypervisor.clone(),
             domain,
+            label,
             files: files.clone(),
             ports,
             _leases: leases,
@@ -142,7 +154,8 @@ impl Machines {
             started,
             client: None,
             marker: format!("{}-{}", self.run.id, slug(&spec.name)),
-            boots: Vec::new(),
+            boots: spec.history.clone(),
+            soft_reboots: 0,
             spec,
         })
     }
@@ -184,13 +197,14 @@ impl Machines {
         &self,
         files: &Files,
         spec: &MachineSpec,
+        label: &str,
     ) -> Result<(BTreeMap<u16, u16>, Vec<PortLease>), MachineError> {
         let mut tries = 1;
         loop {
             let (ports, leases) = self.lease(&spec.ports)?;
             let resolved = DomainSpec {
                 run: self.run.id.clone(),
-                machine: spec.name.clone(),
+                machine: label.to_owned(),
                 accel: self.hypervisor.accel(),
                 memory_mib: spec.memory_mib,
                 cpus: spec.cpus,
@@ -256,15 +270,15 @@ impl Machines {
     }
 }
 
-/// A folder nobody has used: a machine of the same name may have been there before.
-fn unused(parent: &Utf8Path, name: &str) -> Utf8PathBuf {
-    let mut folder = parent.join(name);
+/// A name nobody has had: a machine of the same name may be there, or have been.
+fn unused(taken: &mut BTreeSet<String>, name: &str) -> String {
+    let mut label = name.to_owned();
     let mut number = 2;
-    while folder.exists() {
-        folder = parent.join(format!("{name}-{number}"));
+    while !taken.insert(label.clone()) {
+        label = format!("{name}-{number}");
         number += 1;
     }
-    folder
+    label
 }
 
 pub(super) fn write_secret(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), MachineError> {
@@ -293,12 +307,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_machine_of_a_name_has_a_folder_of_its_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let parent = Utf8Path::from_path(dir.path()).unwrap();
-        assert_eq!(unused(parent, "a"), parent.join("a"));
-        std::fs::create_dir(parent.join("a")).unwrap();
-        assert_eq!(unused(parent, "a"), parent.join("a-2"));
+    fn a_second_machine_of_a_name_has_a_label_of_its_own() {
+        let mut taken = BTreeSet::new();
+        let labels = ["a", "a", "b", "a"].map(|name| unused(&mut taken, name));
+        assert_eq!(labels, ["a", "a-2", "b", "a-3"]);
     }
 
     #[test]

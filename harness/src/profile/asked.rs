@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Client;
+use super::{AfterRollback, Client};
 use crate::problem::{Problem, Source, nearest};
 
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,16 @@ pub(super) struct Asked {
     #[serde(default)]
     pub web: Web,
     pub releases: Releases,
+    #[serde(default)]
+    pub tags: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub update: Update,
+    #[serde(default)]
+    pub commands: Commands,
+    #[serde(default)]
+    pub database: Database,
+    #[serde(default)]
+    pub snapshots: Snapshots,
     #[serde(default)]
     pub bases: BTreeMap<Spanned<String>, Base>,
     pub images: BTreeMap<Spanned<String>, Image>,
@@ -54,6 +64,39 @@ impl Default for Web {
             path: "/".to_owned(),
         }
     }
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Update {
+    pub images: Vec<Spanned<String>>,
+    pub build_args: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Commands {
+    pub packages: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Database {
+    pub after_rollback: Option<AfterRollback>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Snapshots {
+    pub redact: Vec<Redact>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Redact {
+    pub file: String,
+    pub pattern: Spanned<String>,
+    pub with: String,
 }
 
 #[derive(Debug, Deserialize)]

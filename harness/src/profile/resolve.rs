@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::asked::{self, Asked};
 use super::{
     BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, NAMESPACE, Profile, REGISTRY_NAME,
-    Release, ReleaseName, WebSpec, units,
+    Redaction, Release, ReleaseName, UpdateSpec, WebSpec, units,
 };
 use crate::problem::{Problem, Source, nearest};
 
@@ -31,7 +31,10 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
     resolver.login(&asked.login);
     resolver.releases(&asked.releases, &asked.bases, &asked.images);
     let bases = resolver.bases(&asked.bases);
+    let tags = resolver.tags(asked.tags);
+    let redactions = resolver.redactions(asked.snapshots, &asked.releases);
     let images = resolver.images(asked.images);
+    let update = resolver.update(asked.update, &images);
     let disk = resolver.disk(asked.disk);
     let machine = resolver.machine(&asked.machine);
     let boot = resolver.boot(asked.boot);
@@ -55,6 +58,11 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
             port: asked.web.port,
             path: asked.web.path,
         },
+        tags,
+        update,
+        packages: asked.commands.packages,
+        after_rollback: asked.database.after_rollback,
+        redactions,
         old: release(ReleaseName::Old, asked.releases.old),
         new: release(ReleaseName::New, asked.releases.new),
         bases,
@@ -185,6 +193,70 @@ impl Resolver<'_> {
                 "\"latest\" is moved by pushes and cannot name a release".to_owned(),
             );
         }
+    }
+
+    fn tags(
+        &mut self,
+        asked: BTreeMap<Spanned<String>, Spanned<String>>,
+    ) -> BTreeMap<String, String> {
+        let mut tags = BTreeMap::new();
+        for (word, tag) in asked {
+            if ["old", "new", "latest"].contains(&word.get_ref().as_str()) {
+                self.wrong_with(
+                    word.span(),
+                    format!("the word {:?} is taken", word.get_ref()),
+                    "old and new are the releases' tags, and latest is itself",
+                );
+            }
+            self.tag(&tag);
+            tags.insert(word.into_inner(), tag.into_inner());
+        }
+        tags
+    }
+
+    fn update(&mut self, asked: asked::Update, images: &BTreeMap<String, ImageSpec>) -> UpdateSpec {
+        for image in &asked.images {
+            let name = image.get_ref();
+            if !images.contains_key(name) {
+                let hint = nearest(name, images.keys().map(String::as_str));
+                let wrong = self.wrong(image.span(), format!("there is no image {name}"));
+                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+            }
+        }
+        UpdateSpec {
+            images: asked.images.into_iter().map(Spanned::into_inner).collect(),
+            build_args: asked.build_args,
+        }
+    }
+
+    /// Rules that would hide which release a snapshot is of are none.
+    fn redactions(
+        &mut self,
+        asked: asked::Snapshots,
+        releases: &asked::Releases,
+    ) -> Vec<Redaction> {
+        let mut rules = Vec::new();
+        for rule in asked.redact {
+            let span = rule.pattern.span();
+            match Redaction::new(rule.file, rule.pattern.get_ref(), rule.with) {
+                Ok(rule) => {
+                    let os_releases =
+                        [&releases.old, &releases.new].map(|r| r.os_release.get_ref());
+                    if let Some(line) = rule.hides(&os_releases) {
+                        self.wrong_with(
+                            span,
+                            format!("the rule changes {line}, by which releases are told apart"),
+                            "a snapshot of the old release must not match the new one",
+                        );
+                    }
+                    rules.push(rule);
+                }
+                Err(error) => {
+                    self.wrong(span, format!("not a regular expression: {error}"));
+                }
+            }
+        }
+        rules
     }
 
     /// A base under the one name exists only if the profile makes it; any other name is some registry's.

@@ -5,16 +5,18 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 
 use super::HOST_IN_GUEST;
-use crate::profile::{NAMESPACE, REGISTRY_NAME};
+use crate::profile::{self, NAMESPACE, REGISTRY_NAME};
 use crate::secret::{Secret, register};
 
 /// Where a registry really is, seen from one side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
     /// Its host, with the port where there is one: what certificates and credentials go by.
     pub host: String,
     /// The path all images lie below: an organisation, or nothing.
     pub organisation: Option<String>,
+    /// Images outside the organisation, by their one name without tag: the same for all who share the registry.
+    pub shared: Vec<String>,
 }
 
 impl Place {
@@ -23,7 +25,7 @@ impl Place {
     pub fn served(port: u16) -> Self {
         Self {
             host: format!("127.0.0.1:{port}"),
-            organisation: None,
+            ..Self::default()
         }
     }
 
@@ -32,7 +34,17 @@ impl Place {
     pub fn served_to_guests(port: u16) -> Self {
         Self {
             host: format!("{HOST_IN_GUEST}:{port}"),
-            organisation: None,
+            ..Self::default()
+        }
+    }
+
+    /// The same registry, where images lie below an organisation, but for those that are shared.
+    #[must_use]
+    pub fn within(self, organisation: &str, shared: &[String]) -> Self {
+        Self {
+            organisation: Some(organisation.to_owned()),
+            shared: shared.to_vec(),
+            ..self
         }
     }
 
@@ -40,7 +52,19 @@ impl Place {
     /// others lie below it.
     #[must_use]
     pub fn repository(&self, namespace: &str, name: &str) -> String {
+        if self.shared.contains(&profile::reference(namespace, name)) {
+            return format!("{}/{namespace}/{name}", self.host);
+        }
         format!("{}/{name}", self.namespace(namespace))
+    }
+
+    /// The path of an image's repository, as the registry's own interface has it.
+    #[must_use]
+    pub fn path(&self, namespace: &str, name: &str) -> String {
+        let repository = self.repository(namespace, name);
+        repository[self.host.len()..]
+            .trim_start_matches('/')
+            .to_owned()
     }
 
     fn namespace(&self, namespace: &str) -> String {
@@ -59,7 +83,15 @@ impl Place {
             .and_then(|rest| rest.strip_prefix('/'))
             .and_then(|path| path.split_once('/'));
         match mapped {
-            Some((namespace, name)) => self.repository(namespace, name),
+            // The tag or digest is no part of what is shared.
+            Some((namespace, name)) => {
+                let plain = profile::untagged(name);
+                format!(
+                    "{}{}",
+                    self.repository(namespace, plain),
+                    &name[plain.len()..]
+                )
+            }
             None => reference.to_owned(),
         }
     }
@@ -84,6 +116,9 @@ impl Place {
                     format!("{REGISTRY_NAME}/{NAMESPACE}"),
                     self.namespace(NAMESPACE),
                 );
+                for name in &self.shared {
+                    map(name.clone(), name.replacen(REGISTRY_NAME, &self.host, 1));
+                }
             }
         }
         conf
@@ -123,6 +158,7 @@ mod tests {
         let place = Place {
             host: "quay.io".into(),
             organisation: Some("acme".into()),
+            ..Place::default()
         };
         assert_eq!(place.repository("demolab", "soe"), "quay.io/acme/soe");
         assert_eq!(place.repository("upstream", "x"), "quay.io/acme/upstream/x");
@@ -143,6 +179,32 @@ mod tests {
                 ("registry.bootproof.test", "quay.io/acme"),
                 ("registry.bootproof.test/demolab", "quay.io/acme"),
             ]
+        );
+    }
+
+    #[test]
+    fn what_is_shared_lies_outside_the_organisation() {
+        let base = "registry.bootproof.test/upstream/base".to_owned();
+        let place = Place::served(5000).within("line-2", std::slice::from_ref(&base));
+        assert_eq!(
+            place.real(&format!("{base}:12")),
+            "127.0.0.1:5000/upstream/base:12"
+        );
+        assert_eq!(
+            place.real(&format!("{base}@sha256:0")),
+            "127.0.0.1:5000/upstream/base@sha256:0"
+        );
+        assert_eq!(
+            place.real("registry.bootproof.test/demolab/soe:latest"),
+            "127.0.0.1:5000/line-2/soe:latest"
+        );
+        assert_eq!(place.path("upstream", "stock"), "line-2/upstream/stock");
+        let conf = place.registries_conf();
+        assert!(
+            conf.contains(&format!(
+                "prefix = \"{base}\"\nlocation = \"127.0.0.1:5000/upstream/base\""
+            )),
+            "{conf}"
         );
     }
 

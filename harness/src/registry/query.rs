@@ -101,6 +101,17 @@ struct RootFs {
     diff_ids: Vec<String>,
 }
 
+/// The part of a manifest that says what it is made of.
+#[derive(Deserialize)]
+struct Manifest {
+    layers: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: String,
+}
+
 impl Registry {
     /// What a reference means now: its manifest's digest, computed from the manifest itself.
     ///
@@ -134,6 +145,36 @@ impl Registry {
         Ok(config.rootfs.diff_ids)
     }
 
+    /// The digests of an image's layers as they are stored, lowest first.
+    ///
+    /// # Errors
+    /// When there is no such image, or the registry does not give it.
+    pub async fn layer_digests(&self, reference: &str) -> Result<Vec<String>, RegistryError> {
+        let output = self.inspect(reference, &["--raw"]).await?;
+        let manifest: Manifest =
+            serde_json::from_slice(&output.stdout).map_err(|error| RegistryError::Nonsense {
+                reference: self.real(reference),
+                why: error.to_string(),
+            })?;
+        Ok(manifest.layers.into_iter().map(|l| l.digest).collect())
+    }
+
+    /// Takes an image over from another division of the same registry, under a tag.
+    ///
+    /// # Errors
+    /// When the image is not there or cannot be written.
+    pub async fn adopt(
+        &self,
+        other: &Self,
+        (namespace, name): (&str, &str),
+        digest: &str,
+        tag: &str,
+    ) -> Result<(), RegistryError> {
+        let from = format!("{}@{digest}", other.place().repository(namespace, name));
+        let to = self.push_target(namespace, name, tag);
+        self.copy(&from, &to).await
+    }
+
     /// Gives an image another tag: the manifest is copied as it is.
     ///
     /// # Errors
@@ -147,6 +188,10 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let from = format!("{}@{digest}", self.place().repository(namespace, name));
         let to = self.push_target(namespace, name, tag);
+        self.copy(&from, &to).await
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<(), RegistryError> {
         let mut cmd = self.podman().skopeo().args([
             "copy",
             "--quiet",
@@ -159,7 +204,7 @@ impl Registry {
                 .args(["--src-cert-dir", certs.as_str()])
                 .args(["--dest-cert-dir", certs.as_str()]);
         }
-        self.ask(cmd, &from).await.map(|_| ())
+        self.ask(cmd, from).await.map(|_| ())
     }
 
     async fn inspect(&self, reference: &str, how: &[&str]) -> Result<Output, RegistryError> {

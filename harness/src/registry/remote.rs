@@ -44,6 +44,7 @@ pub fn parse_remote(name: &str) -> Result<Place, RegistryError> {
     Ok(Place {
         host: host.to_owned(),
         organisation: Some(organisation.to_owned()),
+        ..Place::default()
     })
 }
 

@@ -32,6 +32,8 @@ const PORTS_TRIED: usize = 5;
 pub(super) struct Server {
     run: Run,
     folder: Utf8PathBuf,
+    /// Where the images, the certificates and the password's hash are: another server's folder, where there are two.
+    shared: Utf8PathBuf,
     log: Utf8PathBuf,
     config: Utf8PathBuf,
     program: &'static str,
@@ -68,10 +70,11 @@ impl Server {
         write_private(&folder.join("server.key"), certificates.key.expose())?;
         make_private(&folder.join("certs"))?;
         write_private(&folder.join("certs/ca.crt"), &certificates.ca)?;
-        let mut server = Self {
+        let server = Self {
             run: run.clone(),
             log: folder.join("registry.log"),
             config: folder.join("registry.yml"),
+            shared: folder.clone(),
             folder,
             program,
             port: ports.lease(&run.ledger)?,
@@ -79,6 +82,31 @@ impl Server {
             password,
             running: Mutex::new(None),
         };
+        server.begin(&ports).await
+    }
+
+    /// A second server over the same images, at an address of its own: it can go down while the first stays.
+    pub(super) async fn beside(&self) -> Result<Self, RegistryError> {
+        let folder = make_folder(&self.run)?;
+        let ports = Ports::new(&self.run.dirs.state, PortRange::from_env()?);
+        let server = Self {
+            run: self.run.clone(),
+            log: folder.join("registry.log"),
+            config: folder.join("registry.yml"),
+            shared: self.shared.clone(),
+            folder,
+            program: self.program,
+            port: ports.lease(&self.run.ledger)?,
+            ca: self.ca.clone(),
+            password: self.password.clone(),
+            running: Mutex::new(None),
+        };
+        server.begin(&ports).await
+    }
+
+    /// Serves, on another port when somebody was faster.
+    async fn begin(mut self, ports: &Ports) -> Result<Self, RegistryError> {
+        let server = &mut self;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -86,10 +114,10 @@ impl Server {
             match server.serve().await {
                 Ok(running) => {
                     server.running = Mutex::new(Some(running));
-                    return Ok(server);
+                    return Ok(self);
                 }
                 Err(error) if port_was_taken(&error) && tries < PORTS_TRIED => {
-                    server.port = ports.lease(&run.ledger)?;
+                    server.port = ports.lease(&server.run.ledger)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -105,7 +133,7 @@ impl Server {
     }
 
     pub(super) fn cert_dir(&self) -> Utf8PathBuf {
-        self.folder.join("certs")
+        self.shared.join("certs")
     }
 
     pub(super) fn ca_pem(&self) -> &str {
@@ -221,7 +249,7 @@ impl Server {
     }
 
     fn yaml(&self) -> Result<String, RegistryError> {
-        let path = |name: &str| self.folder.join(name).into_string();
+        let path = |name: &str| self.shared.join(name).into_string();
         let settings = serde_json::json!({
             "version": "0.1",
             "log": { "level": "warn", "formatter": "text", "accesslog": { "disabled": false } },

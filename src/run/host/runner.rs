@@ -179,6 +179,8 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
                     Begin {
                         scenario: chosen.scenario.clone(),
                         parent: chosen.parent.clone(),
+                        line: chosen.line.clone(),
+                        heirs: chosen.heirs,
                         attempt,
                     },
                 );

@@ -2,7 +2,7 @@
 
 use cucumber::then;
 
-use crate::parameter::Release;
+use crate::parameter::{Release, Service};
 use crate::{StepError, World};
 
 /// The running system's os-release is the one the profile gives for the release.
@@ -13,20 +13,36 @@ async fn runs(world: &mut World, name: String, release: Release) -> Result<(), S
     world.runs_release(&name, release.0).await
 }
 
-/// The whole of os-release is the one on record for this release.
+/// The whole of os-release is the one on record for a release, but for what the profile redacts.
 ///
-/// Example: `the os-release of "homepage" matches its snapshot`
-#[then(expr = "the os-release of {string} matches its snapshot")]
-async fn os_release_matches(world: &mut World, name: String) -> Result<(), StepError> {
-    world.os_release_matches_snapshot(&name).await
+/// Example: `the os-release of "homepage" matches the snapshot of the old release`
+#[then(expr = "the os-release of {string} matches the snapshot of the {release} release")]
+async fn os_release_matches(
+    world: &mut World,
+    name: String,
+    release: Release,
+) -> Result<(), StepError> {
+    world.os_release_matches_snapshot(&name, release.0).await
 }
 
-/// The profile's web service is active; one that has failed ends the wait at once.
+/// The profile's unit for the service is active; one that has failed ends the wait at once.
 ///
 /// Example: `the unit of the web server is active on "homepage"`
-#[then(expr = "the unit of the web server is active on {string}")]
-async fn web_server_is_active(world: &mut World, name: String) -> Result<(), StepError> {
-    world.web_server_is_active(&name).await
+#[then(expr = "the unit of the {service} is active on {string}")]
+async fn service_is_active(
+    world: &mut World,
+    service: Service,
+    name: String,
+) -> Result<(), StepError> {
+    world.service_is_active(&name, service).await
+}
+
+/// systemd knows no unit of the service.
+///
+/// Example: `there is no unit of the web server on "homepage"`
+#[then(expr = "there is no unit of the {service} on {string}")]
+async fn no_unit(world: &mut World, service: Service, name: String) -> Result<(), StepError> {
+    world.has_no_unit(&name, service).await
 }
 
 /// The profile's login user gets in by key and becomes root through sudo without a password.

@@ -1,34 +1,198 @@
 //! What the World does with images.
 
-use bootproof_harness::image::BuildOptions;
-use bootproof_harness::profile::ReleaseName;
+use bootproof_harness::image::{BuildOptions, Built, ImageFile, Pushed};
+use bootproof_harness::profile::{REGISTRY_NAME, ReleaseName};
 
 use super::World;
 use crate::StepError;
-use crate::shared::Known;
+use crate::line::{Known, split};
 use crate::subject::at_fault;
 
+/// The words for a minor update's tag.
+const UPDATE: &str = "update";
+
 impl World {
+    /// Builds and pushes images; without tags those a release's images usually get.
     pub(crate) async fn build_and_push(
         &mut self,
         names: &[String],
         release: ReleaseName,
+        tags: &[String],
+        updated: bool,
     ) -> Result<(), StepError> {
         let scene = self.scene()?;
-        let images = scene.shared.images().await?;
+        let line = self.line().await?;
+        let profile = scene.shared.profile();
+        let words: Vec<&str> = match (tags, updated) {
+            ([], true) => vec![UPDATE, "latest"],
+            (tags, _) => tags.iter().map(String::as_str).collect(),
+        };
+        let options = BuildOptions {
+            updated,
+            contexts: line.contexts(),
+            tags: words.iter().map(|w| profile.tag(w).to_owned()).collect(),
+            ..BuildOptions::default()
+        };
+        if updated && profile.update.build_args.is_empty() {
+            return Err(StepError::error(
+                "the profile does not say what a minor update is: add [update] with images and build_args",
+            ));
+        }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let done = images
-            .build_all(&names, release, &BuildOptions::default(), &scene.recorder)
+        let done = line
+            .images
+            .build_all(&names, release, &options, &scene.recorder)
             .await
             .map_err(at_fault)?;
         for (built, pushed) in done.into_values() {
-            scene.shared.remember(&Known {
-                pushed,
-                release,
-                image_id: built.id,
-                size: built.size,
-            });
+            line.remember(&known(built, pushed, release));
         }
         Ok(())
+    }
+
+    /// From now on an image's Containerfile says another `FROM`; `old` and `new` are `NAMESPACE/NAME:TAG`.
+    pub(crate) async fn edit_from(
+        &mut self,
+        image: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StepError> {
+        let line = self.line().await?;
+        let full = |short: &str| format!("{REGISTRY_NAME}/{short}");
+        let context = line
+            .images
+            .edit_from(image, ReleaseName::Old, &full(old), &full(new))
+            .map_err(at_fault)?;
+        line.edited(image, context);
+        Ok(())
+    }
+
+    /// Makes an image of another and a table of files, and pushes it as `NAME:TAG`.
+    pub(crate) async fn build_with_files(
+        &mut self,
+        image: &str,
+        from: &str,
+        table: Option<&[Vec<String>]>,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let line = self.line().await?;
+        let files = files(table)?;
+        let parent = line.known(from)?;
+        let named = line.named(image);
+        let (name, tag) = split(&named);
+        let options = BuildOptions {
+            tags: vec![tag.to_owned()],
+            ..BuildOptions::default()
+        };
+        let from = line.named(from);
+        let release = parent.release;
+        let (built, pushed) = line
+            .images
+            .build_with_files(name, &from, &files, release, &options, &scene.recorder)
+            .await
+            .map_err(at_fault)?;
+        line.remember(&known(built, pushed, release));
+        Ok(())
+    }
+
+    /// Gives an image that was pushed a further tag, without building it again.
+    pub(crate) async fn tag_image(&mut self, image: &str, word: &str) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let line = self.line().await?;
+        let mut known = line.known(image)?;
+        let tag = scene.shared.profile().tag(word).to_owned();
+        let pushed = &known.pushed;
+        line.images
+            .registry()
+            .tag(&pushed.namespace, &pushed.name, &pushed.digest, &tag)
+            .await
+            .map_err(at_fault)?;
+        known.pushed.tags = vec![tag];
+        line.remember(&known);
+        Ok(())
+    }
+
+    pub(crate) async fn built_on(
+        &mut self,
+        child: &str,
+        parent: &str,
+        expected: bool,
+    ) -> Result<(), StepError> {
+        let line = self.line().await?;
+        let (one, other) = (line.known(child)?, line.known(parent)?);
+        let images = &line.images;
+        let is = images.built_on(&one.pushed, &other.pushed).await;
+        if is.map_err(at_fault)? == expected {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "the layers of {child} ({}) {} with those of {parent} ({})",
+            one.pushed.digest,
+            if expected { "do not begin" } else { "begin" },
+            other.pushed.digest
+        )))
+    }
+
+    pub(crate) async fn same_image(&mut self, one: &str, other: &str) -> Result<(), StepError> {
+        let line = self.line().await?;
+        let registry = line.images.registry();
+        let mut digests = Vec::new();
+        for image in [one, other] {
+            let named = line.named(image);
+            let reference = line.known(image)?.pushed.tagged(split(&named).1);
+            digests.push(registry.digest_of(&reference).await.map_err(at_fault)?);
+        }
+        if digests[0] == digests[1] {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "the registry has {one} as {} and {other} as {}",
+            digests[0], digests[1]
+        )))
+    }
+}
+
+fn known(built: Built, pushed: Pushed, release: ReleaseName) -> Known {
+    Known {
+        pushed,
+        release,
+        image_id: built.id,
+        size: built.size,
+    }
+}
+
+/// The files of a table `| path | content |`.
+fn files(table: Option<&[Vec<String>]>) -> Result<Vec<ImageFile>, StepError> {
+    let rows = table.unwrap_or_default();
+    if rows.is_empty() {
+        return Err(StepError::error(
+            "the step has no table: a row for each file, with its path and what it holds",
+        ));
+    }
+    rows.iter()
+        .map(|row| match row.as_slice() {
+            [path, text] => Ok(ImageFile {
+                path: path.clone(),
+                text: text.replace("\\n", "\n"),
+            }),
+            _ => Err(StepError::error(format!(
+                "a row of files has {} cells, not a path and what the file holds",
+                row.len()
+            ))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_files_has_a_path_and_a_text_in_each_row() {
+        let row = |cells: &[&str]| cells.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
+        let read = files(Some(&[row(&["/etc/a", "one\\ntwo"])])).unwrap();
+        assert_eq!(read[0].text, "one\ntwo");
+        assert!(files(Some(&[row(&["/etc/a"])])).is_err());
+        assert!(files(None).is_err());
     }
 }

@@ -12,7 +12,7 @@ use bootproof_harness::run::Run;
 
 use super::{Scene, World};
 use crate::StepError;
-use crate::shared::Known;
+use crate::line::{Known, split};
 use crate::subject::{Subject, System, at_fault};
 
 /// Changes when disks made by an older bootproof must not be used again.
@@ -38,17 +38,17 @@ impl World {
         image: &str,
     ) -> Result<(), StepError> {
         let scene = self.scene()?;
-        let known = scene.shared.known(image)?;
+        let line = self.line().await?;
+        let known = line.known(image)?;
         let run = scene.run();
-        let podman = scene.shared.images().await?.registry().podman().clone();
+        let podman = line.images.registry().podman().clone();
         let port = scene.shared.profile().web.port;
         let image = &known.image_id;
         let container = Container::start(&run, &podman, image, name, port, &scene.recorder)
             .await
             .map_err(at_fault)?;
         let system = System::Container(Box::new(container));
-        let release = known.release;
-        self.add(name, Subject { release, system })
+        self.add(name, Subject::new(system))
     }
 
     pub(crate) async fn brought_up(&mut self, name: &str) -> Result<(), StepError> {
@@ -74,19 +74,30 @@ impl World {
 
     pub(crate) async fn deploy(&mut self, name: &str, image: &str) -> Result<(), StepError> {
         let scene = self.scene()?;
-        let known = scene.shared.known(image)?;
-        let registry = scene.shared.images().await?.registry();
-        let request = disk_request(&scene, registry, &known, image);
+        let line = self.line().await?;
+        let known = line.known(image)?;
+        let registry = line.images.registry();
+        let tag = line.named(image);
+        let request = disk_request(&scene, registry, &known, split(&tag).1);
         let disks = scene.shared.disks(scene.run()).await?;
         let disk = Backing::Disk(disks.ensure(&request).await.map_err(at_fault)?);
-        let spec = machine_spec(&scene, registry, name, disk, &known).await?;
+        let digest = Some(known.pushed.digest.clone());
+        let spec = machine_spec(&scene, registry, name, disk, digest).await?;
+        self.start(name, spec, Subject::new).await
+    }
+
+    async fn start(
+        &mut self,
+        name: &str,
+        spec: MachineSpec,
+        subject: impl FnOnce(System) -> Subject,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
         let machines = scene.shared.machines().await?;
         let machines = machines.recorded_by(scene.recorder.clone());
         let machine = machines.start(spec).await.map_err(at_fault)?;
-        let system = System::Machine(Box::new(machine));
-        let release = known.release;
         // It belongs to the scenario before it is waited for, so that a boot that fails is looked at and released.
-        self.add(name, Subject { release, system })?;
+        self.add(name, subject(System::Machine(Box::new(machine))))?;
         self.machine_mut(name)?.boot().await.map_err(at_fault)?;
         Ok(())
     }
@@ -98,18 +109,35 @@ impl World {
                 "this scenario starts from none, not from \"{scenario}\""
             ))
         })?;
-        let mut subject = scene.shared.take(parent, name).ok_or_else(|| {
-            StepError::error(format!("\"{scenario}\" left no machine \"{name}\""))
+        if let Some(mut subject) = scene.shared.take(parent, name) {
+            subject.enter(scene.recorder.clone());
+            return self.add(name, subject);
+        }
+        let left = scene.shared.halted(parent, name).map_err(|lost| {
+            let why = lost.map_or_else(String::new, |why| format!(": {why}"));
+            StepError::error(format!("\"{scenario}\" left no machine \"{name}\"{why}"))
         })?;
-        subject.enter(scene.recorder.clone());
-        self.add(name, subject)
+        let line = self.line().await?;
+        let disk = Backing::Overlay(left.halted.overlay());
+        let registry = line.images.registry();
+        let spec = machine_spec(&scene, registry, name, disk, left.digest.clone()).await?;
+        let spec = MachineSpec {
+            history: left.halted.boots().to_vec(),
+            ..spec
+        };
+        self.start(name, spec, |system| Subject {
+            notes: left.notes.clone(),
+            ..Subject::new(system)
+        })
+        .await
     }
 
     pub(crate) async fn has_booted(&mut self, name: &str, image: &str) -> Result<(), StepError> {
-        let known = self.scene()?.shared.known(image)?;
+        let line = self.line().await?;
+        let (known, named) = (line.known(image)?, line.named(image));
         let machine = self.subject(name)?.machine()?;
         let status = machine.status().await.map_err(at_fault)?;
-        let reference = known.pushed.tagged(tag_of(image));
+        let reference = known.pushed.tagged(split(&named).1);
         let (digest, followed) = (status.booted_digest(), status.booted_image());
         if digest == Some(known.pushed.digest.as_str()) && followed == Some(reference.as_str()) {
             return Ok(());
@@ -122,7 +150,7 @@ impl World {
         )))
     }
 
-    fn machine_mut(&mut self, name: &str) -> Result<&mut Machine, StepError> {
+    pub(super) fn machine_mut(&mut self, name: &str) -> Result<&mut Machine, StepError> {
         match &mut self.subject(name)?.system {
             System::Machine(machine) => Ok(machine),
             System::Container(_) => Err(StepError::error(format!("\"{name}\" is a container"))),
@@ -153,7 +181,7 @@ pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
     if machine.answers().await {
         for (file, argv) in questions {
             if let Ok(ran) = subject.command(argv).await {
-                store(scene, machine.name(), file, &ran.text);
+                store(scene, machine.label(), file, &ran.text);
             }
         }
     }
@@ -180,19 +208,15 @@ fn store(scene: &Scene, machine: &str, file: &str, text: &str) {
     });
 }
 
-fn tag_of(image: &str) -> &str {
-    image.rsplit_once(':').map_or("latest", |(_, tag)| tag)
-}
-
-fn disk_request(scene: &Scene, registry: &Registry, known: &Known, image: &str) -> DiskRequest {
+fn disk_request(scene: &Scene, registry: &Registry, known: &Known, tag: &str) -> DiskRequest {
     let profile = scene.shared.profile();
     let spec = &profile.disk;
     DiskRequest {
-        image_reference: known.pushed.tagged(tag_of(image)),
+        image_reference: known.pushed.tagged(tag),
         local_image: known.image_id.clone(),
         digest: known.pushed.digest.clone(),
         source_imgref: format!("registry:{}", known.pushed.pinned()),
-        target_imgref: known.pushed.tagged(tag_of(image)),
+        target_imgref: known.pushed.tagged(tag),
         size_bytes: spec.size,
         image_bytes: Some(known.size),
         filesystem: spec.filesystem.clone(),
@@ -211,7 +235,7 @@ async fn machine_spec(
     registry: &Registry,
     name: &str,
     disk: Backing,
-    known: &Known,
+    digest: Option<String>,
 ) -> Result<MachineSpec, StepError> {
     let profile = scene.shared.profile();
     let credentials = scene.shared.machines().await?.credentials();
@@ -226,7 +250,9 @@ async fn machine_spec(
         cpus: profile.machine.cpus,
         ports: vec![profile.web.port],
         reachable: profile.boot.reachable,
-        digest: Some(known.pushed.digest.clone()),
+        page: Some((profile.web.port, profile.web.path.clone())),
+        history: Vec::new(),
+        digest,
         exceptions: Exceptions {
             failed_units: profile.boot.allow_failed_units.clone(),
             etc_drift: profile.boot.etc_drift_ignore.clone(),

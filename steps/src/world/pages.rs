@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bootproof_harness::http::Page;
+use bootproof_harness::profile::ReleaseName;
 
 use super::World;
 use crate::subject::{at_fault, parse_os_release};
@@ -35,7 +36,12 @@ impl World {
         }
     }
 
-    pub(crate) async fn page_matches_snapshot(&mut self, name: &str) -> Result<(), StepError> {
+    pub(crate) async fn page_matches_snapshot(
+        &mut self,
+        name: &str,
+        snapshot: &str,
+        release: ReleaseName,
+    ) -> Result<(), StepError> {
         let page = self.page(name, "").await?;
         if page.status != 200 {
             return Err(StepError::failed(format!(
@@ -43,7 +49,13 @@ impl World {
                 page.status
             )));
         }
-        self.matches_snapshot(name, "page", &page.text())
+        self.matches_snapshot(release, "page", snapshot, &page.text())
+    }
+
+    /// The page's text, whatever its status.
+    pub(super) async fn page_text(&mut self, name: &str) -> Result<String, StepError> {
+        let page = self.page(name, "").await?;
+        Ok(format!("HTTP {}\n{}", page.status, page.text()))
     }
 
     pub(crate) async fn page_shows_os_release(&mut self, name: &str) -> Result<(), StepError> {
@@ -59,19 +71,21 @@ impl World {
         )))
     }
 
-    /// Compares a text with the snapshot for the release the system was started from.
+    /// Compares a text with a snapshot of a release; `kind` says which redactions are for it.
     pub(super) fn matches_snapshot(
         &mut self,
-        name: &str,
-        what: &str,
+        release: ReleaseName,
+        kind: &str,
+        snapshot: &str,
         text: &str,
     ) -> Result<(), StepError> {
         let scene = self.scene()?;
-        let release = self.subject(name)?.release.as_str();
         let profile = &scene.shared.profile().name;
-        let folder = snapshot::folder(&scene.shared.options().snapshots, profile, release);
+        let snapshots = &scene.shared.options().snapshots;
+        let folder = snapshot::folder(snapshots, profile, release.as_str());
         let out = &scene.shared.run().dirs.out;
-        snapshot::matches(&scene.recorder, out, &folder, what, text)
+        let text = scene.shared.profile().redacted(kind, text);
+        snapshot::matches(&scene.recorder, out, &folder, snapshot, &text)
     }
 
     async fn page(&mut self, name: &str, below: &str) -> Result<Page, StepError> {

@@ -8,6 +8,7 @@ use bootproof_harness::wait::{self, Look};
 
 use super::World;
 use crate::StepError;
+use crate::parameter::Service;
 use crate::subject::{at_fault, parse_os_release};
 
 /// How long a unit may take to become active once its system is up, as measured under KVM.
@@ -43,16 +44,69 @@ impl World {
     pub(crate) async fn os_release_matches_snapshot(
         &mut self,
         name: &str,
+        release: ReleaseName,
     ) -> Result<(), StepError> {
         let text = self.subject(name)?.os_release().await?;
-        self.matches_snapshot(name, "os-release", &text)
+        self.matches_snapshot(release, "os-release", "os-release", &text)
     }
 
-    pub(crate) async fn web_server_is_active(&mut self, name: &str) -> Result<(), StepError> {
+    /// The profile's unit for a service.
+    pub(super) fn unit_of(&self, service: &str) -> Result<String, StepError> {
         let scene = self.scene()?;
-        let unit = scene.shared.profile().services.get("web").ok_or_else(|| {
-            StepError::error("the profile names no web service: add `web = \"UNIT\"` to [services]")
-        })?;
+        let unit = scene.shared.profile().services.get(service).cloned();
+        unit.ok_or_else(|| {
+            StepError::error(format!(
+                "the profile names no {service} service: add `{service} = \"UNIT\"` to [services]"
+            ))
+        })
+    }
+
+    pub(crate) async fn has_no_unit(
+        &mut self,
+        name: &str,
+        service: Service,
+    ) -> Result<(), StepError> {
+        let unit = self.unit_of(service.as_str())?;
+        let subject = self.subject(name)?;
+        let argv = [
+            "systemctl",
+            "show",
+            "--property=LoadState",
+            "--value",
+            &unit,
+        ];
+        let state = subject.succeed(&argv).await?;
+        if state.trim() == "not-found" {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "\"{name}\" has {unit}: {}",
+            state.trim()
+        )))
+    }
+
+    /// A forwarded port accepts whether somebody listens behind it or not, so the guest is asked.
+    pub(crate) async fn nothing_listens(&mut self, name: &str) -> Result<(), StepError> {
+        let port = self.scene()?.shared.profile().web.port;
+        let filter = format!("sport = :{port}");
+        let subject = self.subject(name)?;
+        let sockets = subject.succeed(&["ss", "-Hltn", &filter]).await?;
+        if sockets.trim().is_empty() {
+            return Ok(());
+        }
+        Err(StepError::failed(format!(
+            "something listens on port {port} of \"{name}\": {}",
+            sockets.trim()
+        )))
+    }
+
+    pub(crate) async fn service_is_active(
+        &mut self,
+        name: &str,
+        service: Service,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let unit = &self.unit_of(service.as_str())?;
         let subject = self.subject(name)?;
         let what = format!("{unit} to be active on \"{name}\"");
         let deadline = scene.run().guest_deadline(ACTIVE);
