@@ -16,7 +16,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use error::RegistryError;
 pub use names::Place;
 pub(crate) use query::understand;
-pub use remote::parse_remote;
+pub use remote::Remote;
 
 use crate::podman::{Access, Podman};
 use crate::run::Run;
@@ -53,7 +53,7 @@ pub struct Registry {
 #[derive(Debug)]
 enum Kind {
     Served(Box<serve::Server>),
-    Remote { auth: Option<Secret> },
+    Remote(Box<Remote>),
 }
 
 impl Registry {
@@ -79,28 +79,29 @@ impl Registry {
         })
     }
 
-    /// The user's own registry, `HOST/ORG`, entered with their authfile. Nothing is started; it must answer.
+    /// The user's own registry. Nothing is started; it must answer.
     ///
     /// # Errors
-    /// When the name or the authfile makes no sense, or nothing that is a registry answers.
+    /// When nothing that is a registry answers, or its certificate is by nobody who is trusted.
     pub async fn remote(
         run: &Run,
         podman: &Podman,
-        name: &str,
-        authfile: Option<&Utf8Path>,
+        remote: &Remote,
     ) -> Result<Self, RegistryError> {
-        let place = parse_remote(name)?;
-        let auth = authfile
-            .map(|path| remote::auth_for(path, &place))
-            .transpose()?;
-        remote::ping(run, &place.host).await?;
+        remote::ping(run, remote).await?;
         let folder = serve::make_folder(run)?;
-        let access = write_access(&folder, &place, auth.as_ref(), None)?;
+        let place = remote.place.clone();
+        let cert_dir = match &remote.ca {
+            Some(ca) => Some(serve::write_authority(&folder, ca)?),
+            None => None,
+        };
+        let auth = remote.auth.as_ref().map(|auth| auth.json(&place));
+        let access = write_access(&folder, &place, auth.as_ref(), cert_dir)?;
         Ok(Self {
             podman: podman.with_access(access.clone()),
             place,
             access,
-            kind: Kind::Remote { auth },
+            kind: Kind::Remote(Box::new(remote.clone())),
         })
     }
 
@@ -137,21 +138,20 @@ impl Registry {
     /// What a machine needs to read from it.
     #[must_use]
     pub fn guest(&self) -> GuestAccess {
+        let place = self.place.to_guests();
+        let registries_conf = place.registries_conf();
         match &self.kind {
-            Kind::Served(server) => {
-                let place = Place::served_to_guests(server.port());
-                GuestAccess {
-                    registries_conf: place.registries_conf(),
-                    ca_pem: Some(server.ca_pem().to_owned()),
-                    auth_json: Some(names::auth_json(&place.host, USER, server.password())),
-                    cert_dir_name: Some(place.host),
-                }
-            }
-            Kind::Remote { auth } => GuestAccess {
-                registries_conf: self.place.registries_conf(),
-                ca_pem: None,
-                cert_dir_name: None,
-                auth_json: auth.clone(),
+            Kind::Served(server) => GuestAccess {
+                registries_conf,
+                ca_pem: Some(server.ca_pem().to_owned()),
+                auth_json: Some(names::auth_json(&place.host, USER, server.password())),
+                cert_dir_name: Some(place.host),
+            },
+            Kind::Remote(remote) => GuestAccess {
+                registries_conf,
+                ca_pem: remote.ca.clone(),
+                auth_json: remote.auth.as_ref().map(|auth| auth.json(&place)),
+                cert_dir_name: remote.ca.is_some().then_some(place.host),
             },
         }
     }
@@ -161,7 +161,7 @@ impl Registry {
     pub fn access_log(&self) -> Option<&Utf8Path> {
         match &self.kind {
             Kind::Served(server) => Some(server.log()),
-            Kind::Remote { .. } => None,
+            Kind::Remote(_) => None,
         }
     }
 
@@ -172,7 +172,7 @@ impl Registry {
     pub async fn stop(&self) -> Result<(), RegistryError> {
         match &self.kind {
             Kind::Served(server) => server.stop().await,
-            Kind::Remote { .. } => Ok(()),
+            Kind::Remote(_) => Ok(()),
         }
     }
 
@@ -183,7 +183,7 @@ impl Registry {
     pub async fn resume(&self) -> Result<(), RegistryError> {
         match &self.kind {
             Kind::Served(server) => server.resume().await,
-            Kind::Remote { .. } => Ok(()),
+            Kind::Remote(_) => Ok(()),
         }
     }
 }
