@@ -141,10 +141,25 @@ fn read_ca(path: &Utf8Path) -> Result<String, RegistryError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     match reqwest::Certificate::from_pem_bundle(text.as_bytes()) {
-        Ok(found) if !found.is_empty() => Ok(text),
+        Ok(found) if !found.is_empty() => Ok(certificates(&text)),
         Ok(_) => Err(wrong("holds no certificate".to_owned())),
         Err(error) => Err(wrong(format!("makes no sense: {error}"))),
     }
+}
+
+/// The certificates alone: tools like to write what is in them above each, and machines have little room for it.
+fn certificates(pem: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for line in pem.lines().map(str::trim_end) {
+        inside |= line == "-----BEGIN CERTIFICATE-----";
+        if inside {
+            text.push_str(line);
+            text.push('\n');
+        }
+        inside &= line != "-----END CERTIFICATE-----";
+    }
+    text
 }
 
 /// Asks until it answers; what answers with something else will not become a registry.
@@ -245,6 +260,13 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn only_the_certificates_of_an_authority_are_taken() {
+        let block = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let pem = format!("Certificate:\n  Data:\n{block}\n# another\n{block}bye\n");
+        assert_eq!(certificates(&pem), format!("{block}{block}"));
     }
 
     #[tokio::test]
