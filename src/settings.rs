@@ -35,6 +35,8 @@ pub struct Settings {
     pub registry: Option<String>,
     /// Its credentials.
     pub authfile: Option<String>,
+    /// The authority its certificate is by.
+    pub registry_ca: Option<String>,
     /// The tier without which nothing is to be run.
     pub require: Option<TierChoice>,
     /// How often an error is repeated.

@@ -109,7 +109,9 @@ impl Podman {
                 "CONTAINERS_STORAGE_CONF",
                 self.folder.join("storage.conf").as_os_str(),
             )
-            .env("CONTAINERS_REGISTRIES_CONF", registries.as_os_str());
+            .env("CONTAINERS_REGISTRIES_CONF", registries.as_os_str())
+            // Said by podman 5 at each command, above what a failed one has to say.
+            .env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1");
         match self.access.as_ref().and_then(|a| a.authfile.as_ref()) {
             Some(authfile) => cmd.env("REGISTRY_AUTH_FILE", authfile.as_os_str()),
             None => cmd,

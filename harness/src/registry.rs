@@ -20,7 +20,7 @@ pub use error::RegistryError;
 pub use log::LogMark;
 pub use names::Place;
 pub(crate) use query::understand;
-pub use remote::parse_remote;
+pub use remote::Remote;
 
 use crate::podman::{Access, Podman};
 use crate::run::Run;
@@ -61,9 +61,7 @@ enum Kind {
         host: Arc<serve::Server>,
         guests: Arc<serve::Server>,
     },
-    Remote {
-        auth: Option<Secret>,
-    },
+    Remote(Box<Remote>),
 }
 
 impl Registry {
@@ -124,28 +122,29 @@ impl Registry {
         }))
     }
 
-    /// The user's own registry, `HOST/ORG`, entered with their authfile. Nothing is started; it must answer.
+    /// The user's own registry. Nothing is started; it must answer.
     ///
     /// # Errors
-    /// When the name or the authfile makes no sense, or nothing that is a registry answers.
+    /// When nothing that is a registry answers, or its certificate is by nobody who is trusted.
     pub async fn remote(
         run: &Run,
         podman: &Podman,
-        name: &str,
-        authfile: Option<&Utf8Path>,
+        remote: &Remote,
     ) -> Result<Self, RegistryError> {
-        let place = parse_remote(name)?;
-        let auth = authfile
-            .map(|path| remote::auth_for(path, &place))
-            .transpose()?;
-        remote::ping(run, &place.host).await?;
+        remote::ping(run, remote).await?;
         let folder = serve::make_folder(run)?;
-        let access = write_access(&folder, &place, auth.as_ref(), None)?;
+        let place = remote.place.clone();
+        let cert_dir = match &remote.ca {
+            Some(ca) => Some(serve::write_authority(&folder, ca)?),
+            None => None,
+        };
+        let auth = remote.auth.as_ref().map(|auth| auth.json(&place));
+        let access = write_access(&folder, &place, auth.as_ref(), cert_dir)?;
         Ok(Self {
             podman: podman.with_access(access.clone()),
             place,
             access,
-            kind: Kind::Remote { auth },
+            kind: Kind::Remote(Box::new(remote.clone())),
         })
     }
 
@@ -182,13 +181,13 @@ impl Registry {
     /// What a machine needs to read from it.
     #[must_use]
     pub fn guest(&self) -> GuestAccess {
+        let place = self.place.to_guests();
         match &self.kind {
             Kind::Served { guests: server, .. } => {
                 let place = Place {
-                    host: Place::served_to_guests(server.port()).host,
                     // No machine follows what others are built from, and the way in has little room.
                     shared: Vec::new(),
-                    ..self.place.clone()
+                    ..self.place.clone().at_port(server.port()).to_guests()
                 };
                 GuestAccess {
                     registries_conf: place.registries_conf(),
@@ -197,11 +196,11 @@ impl Registry {
                     cert_dir_name: Some(place.host),
                 }
             }
-            Kind::Remote { auth } => GuestAccess {
-                registries_conf: self.place.registries_conf(),
-                ca_pem: None,
-                cert_dir_name: None,
-                auth_json: auth.clone(),
+            Kind::Remote(remote) => GuestAccess {
+                registries_conf: place.registries_conf(),
+                ca_pem: remote.ca.clone(),
+                auth_json: remote.auth.as_ref().map(|auth| auth.json(&place)),
+                cert_dir_name: remote.ca.is_some().then_some(place.host),
             },
         }
     }
@@ -211,7 +210,7 @@ impl Registry {
     pub fn access_log(&self) -> Option<&Utf8Path> {
         match &self.kind {
             Kind::Served { guests: server, .. } => Some(server.log()),
-            Kind::Remote { .. } => None,
+            Kind::Remote(_) => None,
         }
     }
 
@@ -228,7 +227,7 @@ impl Registry {
     pub async fn stop(&self) -> Result<(), RegistryError> {
         match &self.kind {
             Kind::Served { guests: server, .. } => server.stop().await,
-            Kind::Remote { .. } => Ok(()),
+            Kind::Remote(_) => Ok(()),
         }
     }
 
@@ -239,7 +238,7 @@ impl Registry {
     pub async fn resume(&self) -> Result<(), RegistryError> {
         match &self.kind {
             Kind::Served { guests: server, .. } => server.resume().await,
-            Kind::Remote { .. } => Ok(()),
+            Kind::Remote(_) => Ok(()),
         }
     }
 }

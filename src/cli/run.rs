@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use bootproof_harness::registry::{RegistryError, Remote};
 use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::{AccelChoice, Choice, Ended, KeepChoice, TierChoice, complain};
 use crate::exit::Exit;
+use crate::problem::Problem;
 use crate::run::session::{self, Asked};
 use crate::run::snapshots;
 use crate::settings::Settings;
@@ -41,13 +43,11 @@ pub struct Run {
     #[arg(long, value_name = "URL", env = "BOOTPROOF_REGISTRY")]
     registry: Option<String>,
     /// The credentials of that registry, as podman login writes them
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "BOOTPROOF_AUTHFILE",
-        requires = "registry"
-    )]
+    #[arg(long, value_name = "FILE", env = "BOOTPROOF_AUTHFILE")]
     authfile: Option<Utf8PathBuf>,
+    /// The certificate authority (PEM) that registry's certificate is by, when this host does not trust it anyway
+    #[arg(long, value_name = "FILE", env = "BOOTPROOF_REGISTRY_CA")]
+    registry_ca: Option<Utf8PathBuf>,
     /// Without this tier it is an error, where it would be skipped
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
     require: Option<TierChoice>,
@@ -76,6 +76,7 @@ impl Run {
     /// When features or profile are not fit to run, or the host is not.
     pub fn execute(self, settings: Settings) -> Result<Exit, Ended> {
         snapshots::settle(self.release)?;
+        let registry = self.own_registry(&settings)?;
         let loaded = self.choice.load(&settings)?;
         let problems = loaded.all_problems();
         if !problems.is_empty() {
@@ -102,8 +103,7 @@ impl Run {
             out: self.out.or(settings.out.map(Into::into)),
             timeout_scale: self.timeout_scale.or(settings.timeout_scale).unwrap_or(1.0),
             accel: self.accel.or(settings.accel).unwrap_or(AccelChoice::Auto),
-            registry: self.registry.or(settings.registry),
-            authfile: self.authfile.or(settings.authfile.map(Into::into)),
+            registry,
             require: self.require.or(settings.require),
             retry_errors: self.retry_errors.or(settings.retry_errors).unwrap_or(0),
             scenario_budget: Duration::from_secs(budget.unwrap_or(1800)),
@@ -114,5 +114,29 @@ impl Run {
         // A blocking thread that hangs (an SSH session, for one) must not keep the process.
         runtime.shutdown_background();
         ended
+    }
+
+    /// The user's registry with what belongs to it, whichever of flag, variable and file each comes from.
+    fn own_registry(&self, settings: &Settings) -> Result<Option<Remote>, Ended> {
+        let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
+            flag.clone().or_else(|| setting.clone().map(Into::into))
+        };
+        let authfile = path(&self.authfile, &settings.authfile);
+        let ca = path(&self.registry_ca, &settings.registry_ca);
+        let Some(name) = self.registry.as_ref().or(settings.registry.as_ref()) else {
+            let given = [("--authfile", &authfile), ("--registry-ca", &ca)];
+            return match given.into_iter().find(|(_, file)| file.is_some()) {
+                Some((flag, _)) => Err(Ended::Problems(vec![
+                    Problem::new(flag, "belongs to a registry of your own, and none is given")
+                        .help("add --registry HOST/ORG, or leave it out: the run's own registry needs neither"),
+                ])),
+                None => Ok(None),
+            };
+        };
+        let remote = Remote::read(name, authfile.as_deref(), ca.as_deref());
+        let wrong = |error: RegistryError| {
+            Ended::Problems(vec![Problem::new("--registry", error.to_string())])
+        };
+        remote.map(Some).map_err(wrong)
     }
 }

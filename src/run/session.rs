@@ -10,6 +10,7 @@ use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::Profile;
+use bootproof_harness::registry::Remote;
 use bootproof_harness::run::{Dirs, Keep, Run, RunId};
 use bootproof_steps::{Options, Shared, World};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -53,9 +54,7 @@ pub struct Asked {
     /// How machines run.
     pub accel: AccelChoice,
     /// The user's own registry.
-    pub registry: Option<String>,
-    /// Its credentials.
-    pub authfile: Option<Utf8PathBuf>,
+    pub registry: Option<Remote>,
     /// The tier without which nothing is to be run.
     pub require: Option<TierChoice>,
     /// How often an error is repeated.
@@ -221,7 +220,6 @@ impl Begun {
         let recorder = self.run.recorder.clone();
         let options = Options {
             registry: asked.registry.clone(),
-            authfile: asked.authfile.clone(),
             snapshots: self.places.snapshots().map_err(|p| p.to_string())?,
             guest_source: self.places.guest().map_err(|p| p.to_string())?,
         };

@@ -12,7 +12,7 @@ use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Halted, Hypervisor, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::Profile;
-use bootproof_harness::registry::Registry;
+use bootproof_harness::registry::{Registry, Remote};
 use bootproof_harness::run::{Keep, Run};
 use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
@@ -25,10 +25,8 @@ use crate::world::Entered;
 /// What the user chose for a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The user's own registry, `HOST/ORG`; the run starts one without it.
-    pub registry: Option<String>,
-    /// The credentials for it.
-    pub authfile: Option<Utf8PathBuf>,
+    /// The user's own registry; the run starts one without it.
+    pub registry: Option<Remote>,
     /// The folder of the snapshots.
     pub snapshots: Utf8PathBuf,
     /// The source of the lab's client.
@@ -149,10 +147,7 @@ impl Shared {
             Podman::set_up(&self.run.dirs.cache).map_err(|e| StepError::sorted(&e, true))?;
         let registry = match &self.options.registry {
             None => Registry::start(&self.run, &podman).await,
-            Some(name) => {
-                let authfile = self.options.authfile.as_deref();
-                Registry::remote(&self.run, &podman, name, authfile).await
-            }
+            Some(remote) => Registry::remote(&self.run, &podman, remote).await,
         };
         let registry = Arc::new(registry.map_err(at_fault)?);
         Ok(Images::new(

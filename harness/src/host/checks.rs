@@ -64,14 +64,22 @@ pub(super) async fn podman(bench: &Bench) -> Check {
             Check::ok("podman", found, &CONTAINERS)
         }
         Err(failure) => {
-            let fix = if bench.facts.cgroup_version == 1 {
-                bench.facts.install("runc", "runc")
-            } else {
-                install
-            };
+            let fix = podman_fix(bench, &failure).unwrap_or(install);
             Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)
         }
     }
+}
+
+/// What helps against a failure whose cause is known.
+fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
+    let tool = if failure.contains("unable to execute nft") {
+        "nftables"
+    } else if bench.facts.cgroup_version == 1 {
+        "runc"
+    } else {
+        return None;
+    };
+    Some(bench.facts.install(tool, tool))
 }
 
 async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
@@ -95,7 +103,9 @@ async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
     let tried = async {
         let build = podman().args(["build", "--quiet", "--no-cache", "--network=none", "--tag"]);
         build.args([&image, context.as_str()]).run().await?;
-        let run = podman().args(["run", "--rm", "--network=none", "--name", &name, &image]);
+        // With a port published, as the containers of a run have it: that takes a firewall's tools too.
+        let publish = "--publish=127.0.0.1::80";
+        let run = podman().args(["run", "--rm", publish, "--name", &name, &image]);
         run.run().await?;
         let info = podman().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]);
         Ok(info.run().await?.text())
@@ -289,5 +299,8 @@ pub(super) async fn browser(bench: &Bench) -> Check {
         }
     }
     let found = "no Chromium is installed: there will be no pictures of pages";
-    Check::warn("browser", found, &[]).fix(bench.facts.install("chromium", "chromium"))
+    let fix = bench.facts.install("chromium", "chromium");
+    // The set-up leaves it to the user: it is large.
+    let fix = fix.trim_end_matches(", or ./ci/setup");
+    Check::warn("browser", found, &[]).fix(fix)
 }

@@ -6,11 +6,8 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::registry::GuestAccess;
-use crate::secret::{Secret, register};
+use crate::secret::Secret;
 use crate::ssh::{KeyPair, PublicKey};
 
 /// Where the keys that may log in lie, one file per user.
@@ -24,6 +21,10 @@ const AUTH: &str = "/run/bootproof/auth.json";
 /// credential too, and `ostree-prepare-root` then stops because it wants to make that folder itself.
 const AUTH_LINK: &str = "/etc/ostree/auth.json";
 
+/// How long the SMBIOS string may be, in bytes. systemd 252 (RHEL 9, Debian 12) reads one page of the structure it is in, and
+/// without a word of what is behind that.
+pub(super) const ROOM: usize = 4000;
+
 /// What enters a machine from outside its image.
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -36,7 +37,7 @@ pub struct Credentials {
 struct File {
     path: String,
     mode: u32,
-    content: Vec<u8>,
+    content: String,
 }
 
 impl Credentials {
@@ -77,10 +78,10 @@ impl Credentials {
     /// The text of the SMBIOS string. It is a secret as a whole.
     #[must_use]
     pub fn smbios(&self) -> Secret {
-        let encoded = STANDARD.encode(self.tmpfiles());
-        register(&encoded);
+        // Not in base64: there is little room, and text is allowed.
         Secret::new(format!(
-            "io.systemd.credential.binary:tmpfiles.extra={encoded}"
+            "io.systemd.credential:tmpfiles.extra={}",
+            self.tmpfiles()
         ))
     }
 
@@ -111,7 +112,7 @@ impl Credentials {
         let file = |path: &str, mode, content: &str| File {
             path: path.to_owned(),
             mode,
-            content: content.as_bytes().to_vec(),
+            content: content.to_owned(),
         };
         let mut files = vec![
             file(SSHD, 0o644, &sshd_config()),
@@ -133,7 +134,22 @@ impl Credentials {
         files
     }
 
-    /// Lines of tmpfiles.d(5): `f+` writes a file anew at each boot, `~` says the content is base64.
+    /// How long the files are that the user decides on, for when there is no room for them: the name and the bytes.
+    pub(super) fn long_files(&self) -> Vec<(&'static str, usize)> {
+        let registry = self.registry.as_ref();
+        let ca = registry.and_then(|r| r.ca_pem.as_ref()).map(String::len);
+        let auth = registry.and_then(|r| r.auth_json.as_ref());
+        let files = [
+            ("the registry's certificate authority", ca),
+            ("the pull secret", auth.map(|auth| auth.expose().len())),
+        ];
+        files
+            .into_iter()
+            .filter_map(|(name, size)| Some((name, size?)))
+            .collect()
+    }
+
+    /// Lines of tmpfiles.d(5): `f+` writes a file anew at each boot.
     fn tmpfiles(&self) -> String {
         let mut text = String::new();
         let mut folders: Vec<String> = Vec::new();
@@ -143,9 +159,9 @@ impl Credentials {
                 folders.push(folder.to_owned());
                 let _ = writeln!(text, "d {folder} 0755 root root - -");
             }
-            let content = STANDARD.encode(&file.content);
+            let content = argument(&file.content);
             let File { path, mode, .. } = file;
-            let _ = writeln!(text, "f+~ {path} {mode:04o} root root - {content}");
+            let _ = writeln!(text, "f+ {path} {mode:04o} root root - {content}");
         }
         if self.has_pull_secret() {
             let folder = AUTH_LINK.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -154,6 +170,23 @@ impl Credentials {
         }
         text
     }
+}
+
+/// A file's content as an argument of tmpfiles.d(5), where backslashes and percent signs have a meaning and a line ends it.
+fn argument(content: &str) -> String {
+    let mut text = String::with_capacity(content.len() + 16);
+    for (place, c) in content.char_indices() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '%' => text.push_str("%%"),
+            '\n' => text.push_str("\\n"),
+            c if c.is_ascii_control() || (c == ' ' && place == 0) => {
+                let _ = write!(text, "\\x{:02x}", u32::from(c));
+            }
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 fn sshd_config() -> String {
@@ -188,20 +221,33 @@ mod tests {
         let text = credentials.tmpfiles();
         for wanted in [
             "d /etc/ssh/bootproof_keys 0755 root root - -",
-            "f+~ /etc/ssh/bootproof_keys/bootc-user 0644 root root - ",
-            "f+~ /etc/ssh/bootproof_host_ed25519_key 0600 root root - ",
-            "f+~ /etc/containers/certs.d/10.0.2.2:5001/ca.crt 0644 root root - ",
-            "f+~ /run/bootproof/auth.json 0600 root root - ",
+            "f+ /etc/ssh/bootproof_keys/bootc-user 0644 root root - ",
+            "f+ /etc/ssh/bootproof_host_ed25519_key 0600 root root - ",
+            "f+ /etc/containers/certs.d/10.0.2.2:5001/ca.crt 0644 root root - ",
+            "f+ /run/bootproof/auth.json 0600 root root - ",
             "L+ /etc/ostree/auth.json - - - - /run/bootproof/auth.json",
         ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
-        let key = text
-            .lines()
-            .find(|l| l.contains("host_ed25519_key"))
-            .unwrap();
-        let content = STANDARD.decode(key.rsplit(' ').next().unwrap()).unwrap();
-        assert_eq!(content, credentials.host_key.private().expose().as_bytes());
+        let key = argument(credentials.host_key.private().expose());
+        assert!(text.contains(&key) && !key.contains('\n'));
+    }
+
+    #[test]
+    fn a_files_content_is_one_argument() {
+        assert_eq!(argument(" 50% of\ta\\b\n"), r"\x2050%% of\x09a\\b\n");
+    }
+
+    /// What the run's own registry needs leaves room for an authority with a key of 4096 bits instead of the run's.
+    #[test]
+    fn there_is_room_for_an_authority_of_the_users() {
+        let mut credentials = credentials();
+        if let Some(registry) = &mut credentials.registry {
+            registry.ca_pem = Some("M".repeat(2000));
+            registry.auth_json = Some(Secret::new("a".repeat(300)));
+        }
+        let length = credentials.smbios().expose().len();
+        assert!(length < ROOM, "{length}");
     }
 
     #[test]
@@ -221,14 +267,12 @@ mod tests {
     }
 
     #[test]
-    fn the_string_holds_no_secret_in_the_clear_and_is_one() {
+    fn the_string_is_a_secret_line_by_line() {
         let smbios = credentials().smbios();
-        assert!(
-            smbios
-                .expose()
-                .starts_with("io.systemd.credential.binary:tmpfiles.extra=")
-        );
-        assert!(!smbios.expose().contains("PRIVATE"));
-        assert!(crate::secret::redact(smbios.expose()).len() < 60);
+        let text = smbios.expose();
+        assert!(text.starts_with("io.systemd.credential:tmpfiles.extra="));
+        for line in text.lines() {
+            assert!(!crate::secret::redact(line).contains("PRIVATE"));
+        }
     }
 }

@@ -41,6 +41,22 @@ pub enum MachineError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// An old guest would not read all that must enter the machine.
+    #[error(
+        "what {machine} must be given comes to {size} bytes, and systemd 252 reads {room} of them{}: give the registry's root \
+         certificate alone with --registry-ca, or a shorter password in --authfile",
+        sizes(.long)
+    )]
+    NoRoom {
+        /// The machine.
+        machine: String,
+        /// How long it is, in bytes.
+        size: usize,
+        /// How long it may be, in bytes.
+        room: usize,
+        /// What of it the user decides on, with its size in bytes.
+        long: Vec<(&'static str, usize)>,
+    },
     /// qemu's user cannot get at the machine's files.
     #[error(
         "qemu runs as uid {uid} and cannot enter {folder}, which leads to the machine's files: allow it with `chmod o+x {folder}`, or choose another state folder with BOOTPROOF_STATE"
@@ -169,6 +185,7 @@ impl MachineError {
             | Self::Ledger(_)
             | Self::Port(_)
             | Self::Io { .. }
+            | Self::NoRoom { .. }
             | Self::Unreachable { .. }
             | Self::Xml { .. }
             // Nothing shows that the guest was alive.
@@ -192,6 +209,18 @@ fn shown(lines: &[String]) -> String {
         "; its console is empty".to_owned()
     } else {
         format!("; the end of its console:\n  {}", lines.join("\n  "))
+    }
+}
+
+fn sizes(long: &[(&'static str, usize)]) -> String {
+    let texts: Vec<String> = long
+        .iter()
+        .map(|(name, size)| format!("{name}: {size}"))
+        .collect();
+    if texts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", texts.join(", "))
     }
 }
 

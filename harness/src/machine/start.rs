@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::credentials::ROOM;
 use super::spec::{DomainSpec, Files, MachineSpec, SSH_PORT, domain_name, slug};
 use super::{Credentials, Hypervisor, Machine, MachineError, xml};
 use crate::disk::overlay;
@@ -108,6 +109,7 @@ impl Machines {
         label: String,
         ledger_folder: EntryId,
     ) -> Result<Machine, MachineError> {
+        has_room(&spec)?;
         self.prepare(files, &spec).await?;
         let domain = domain_name(&self.run.id, &label);
         let ledger_domain = self.run.ledger.own(Resource::Domain {
@@ -300,6 +302,20 @@ pub(super) fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> MachineError + '
         path: path.to_owned(),
         source,
     }
+}
+
+/// Refuses what an old guest would read only the start of: it would boot, and nobody could log in.
+fn has_room(spec: &MachineSpec) -> Result<(), MachineError> {
+    let size = spec.credentials.smbios().expose().len();
+    if size <= ROOM {
+        return Ok(());
+    }
+    Err(MachineError::NoRoom {
+        machine: spec.name.clone(),
+        size,
+        room: ROOM,
+        long: spec.credentials.long_files(),
+    })
 }
 
 #[cfg(test)]

@@ -82,6 +82,16 @@ pub enum RegistryError {
         /// What is wrong with it.
         why: String,
     },
+    /// The certificate authority is of no use.
+    #[error(
+        "the certificate authority {path} {why} (PEM, as in /etc/containers/certs.d/HOST/ca.crt)"
+    )]
+    Authority {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is no such image.
     #[error("the registry has no {reference}")]
     NoSuchImage {
@@ -117,6 +127,9 @@ impl RegistryError {
     /// Whether the user gave something that cannot be used.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Name { .. } | Self::Authfile { .. })
+        matches!(
+            self,
+            Self::Name { .. } | Self::Authfile { .. } | Self::Authority { .. }
+        )
     }
 }

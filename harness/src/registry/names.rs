@@ -1,6 +1,7 @@
 //! One image name everywhere: the mapping between it and a registry's real address.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use base64::Engine as _;
 
@@ -29,12 +30,27 @@ impl Place {
         }
     }
 
-    /// The run's registry, as a guest sees it.
+    /// The same registry as a guest sees it: what is on the host's loopback interface is on [`HOST_IN_GUEST`] there.
     #[must_use]
-    pub fn served_to_guests(port: u16) -> Self {
+    pub fn to_guests(&self) -> Self {
+        let port = self.host.rsplit_once(':').map(|(_, port)| port);
+        let host = match port {
+            Some(port) if is_loopback(&self.host) => format!("{HOST_IN_GUEST}:{port}"),
+            None if is_loopback(&self.host) => HOST_IN_GUEST.to_owned(),
+            _ => self.host.clone(),
+        };
         Self {
-            host: format!("{HOST_IN_GUEST}:{port}"),
-            ..Self::default()
+            host,
+            ..self.clone()
+        }
+    }
+
+    /// The same images at another port of the host's loopback interface.
+    #[must_use]
+    pub fn at_port(self, port: u16) -> Self {
+        Self {
+            host: Self::served(port).host,
+            ..self
         }
     }
 
@@ -125,6 +141,13 @@ impl Place {
     }
 }
 
+/// Whether a host, with or without a port, is the one it is named on. IPv6 has no counterpart in a guest.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let address = name.parse::<Ipv4Addr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// `auth.json` for one user of one host.
 pub(super) fn auth_json(host: &str, user: &str, password: &Secret) -> Secret {
     let pair = format!("{user}:{}", password.expose());
@@ -147,7 +170,7 @@ mod tests {
             "127.0.0.1:5000/demolab/httpd:9"
         );
         assert_eq!(
-            Place::served_to_guests(5000).real(reference),
+            Place::served(5000).to_guests().real(reference),
             "10.0.2.2:5000/demolab/httpd:9"
         );
         assert_eq!(Place::served(1).real("quay.io/a/b:1"), "quay.io/a/b:1");

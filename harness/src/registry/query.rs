@@ -22,9 +22,25 @@ pub(super) struct Ping {
     address: String,
 }
 
+/// By whom a registry's certificate may be, in PEM.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Trust<'a> {
+    /// By whom this host trusts.
+    System,
+    /// By these as well, as with podman's `--cert-dir`.
+    Also(&'a str),
+    /// By these and nobody else.
+    Only(&'a str),
+}
+
+impl<'a> Trust<'a> {
+    pub(super) fn also(ca: Option<&'a str>) -> Self {
+        ca.map_or(Self::System, Self::Also)
+    }
+}
+
 impl Ping {
-    /// With `ca`, that authority is trusted and no other.
-    pub(super) fn new(address: &str, ca: Option<&str>) -> Result<Self, RegistryError> {
+    pub(super) fn new(address: &str, trust: Trust<'_>) -> Result<Self, RegistryError> {
         let unreachable = |error: reqwest::Error| RegistryError::Unreachable {
             address: address.to_owned(),
             why: chain(&error),
@@ -32,10 +48,13 @@ impl Ping {
         let mut builder = reqwest::Client::builder()
             .timeout(ANSWER)
             .redirect(reqwest::redirect::Policy::none());
-        if let Some(ca) = ca {
-            let ca = reqwest::Certificate::from_pem(ca.as_bytes()).map_err(unreachable)?;
-            builder = builder.no_proxy().tls_certs_only([ca]);
-        }
+        let read =
+            |ca: &str| reqwest::Certificate::from_pem_bundle(ca.as_bytes()).map_err(unreachable);
+        builder = match trust {
+            Trust::System => builder,
+            Trust::Also(ca) => builder.tls_certs_merge(read(ca)?),
+            Trust::Only(ca) => builder.no_proxy().tls_certs_only(read(ca)?),
+        };
         Ok(Self {
             client: builder.build().map_err(unreachable)?,
             address: address.to_owned(),
@@ -318,7 +337,7 @@ mod tests {
     #[tokio::test]
     async fn garbage_is_no_registry_and_the_error_says_so() {
         let address = answering("SSH-2.0-OpenSSH_9.2\r\n").await;
-        let error = Ping::new(&address, None)
+        let error = Ping::new(&address, Trust::System)
             .unwrap()
             .ask(None)
             .await

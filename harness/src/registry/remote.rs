@@ -5,17 +5,40 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde::Deserialize;
 
-use super::query::Ping;
+use super::query::{Ping, Trust};
 use super::{Place, RegistryError};
+use crate::evidence::Event;
 use crate::run::Run;
 use crate::secret::{Secret, register};
 use crate::wait;
 
+/// A registry of the user's own, as they gave it; every file of it made sense. Nothing was asked of it yet.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    pub(super) place: Place,
+    pub(super) auth: Option<Login>,
+    pub(super) ca: Option<String>,
+}
+
+impl Remote {
+    /// Reads what was given: `HOST/ORG`, an authfile, the certificate authority that the registry's certificate is by.
+    ///
+    /// # Errors
+    /// When the name or a file makes no sense; the user can mend each.
+    pub fn read(
+        name: &str,
+        authfile: Option<&Utf8Path>,
+        ca: Option<&Utf8Path>,
+    ) -> Result<Self, RegistryError> {
+        let place = parse_remote(name)?;
+        let auth = authfile.map(|path| Login::read(path, &place)).transpose()?;
+        let ca = ca.map(read_ca).transpose()?;
+        Ok(Self { place, auth, ca })
+    }
+}
+
 /// Reads `HOST/ORG`.
-///
-/// # Errors
-/// When it is something else.
-pub fn parse_remote(name: &str) -> Result<Place, RegistryError> {
+fn parse_remote(name: &str) -> Result<Place, RegistryError> {
     let wrong = |why| RegistryError::Name {
         name: name.to_owned(),
         why,
@@ -59,37 +82,115 @@ struct Auth {
     auth: Option<String>,
 }
 
-/// The authfile's entry for the registry and no other: machines are given what they need only.
-pub(super) fn auth_for(path: &Utf8Path, place: &Place) -> Result<Secret, RegistryError> {
-    let wrong = |why: String| RegistryError::Authfile {
+/// One entry of an authfile.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    /// What it is for, without the host: an organisation or a repository in it, or nothing.
+    below: String,
+    auth: Secret,
+}
+
+impl Login {
+    /// The entry for the registry and no other: machines are given what they need only.
+    fn read(path: &Utf8Path, place: &Place) -> Result<Self, RegistryError> {
+        let wrong = |why: String| RegistryError::Authfile {
+            path: path.to_owned(),
+            why,
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let file: Authfile = serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("is not an authfile: {error}")))?;
+        let mut below = place.organisation.clone().unwrap_or_default();
+        // The most specific entry wins, as for podman.
+        loop {
+            let key = entry(&place.host, &below);
+            if let Some(auth) = file.auths.get(&key).and_then(|entry| entry.auth.as_ref()) {
+                register(auth);
+                let auth = Secret::new(auth.clone());
+                return Ok(Self { below, auth });
+            }
+            if below.is_empty() {
+                return Err(wrong(format!("has no password for {}", place.host)));
+            }
+            below = below.rsplit_once('/').map_or("", |(up, _)| up).to_owned();
+        }
+    }
+
+    /// An authfile with it alone, for the registry as one side sees it.
+    pub(super) fn json(&self, place: &Place) -> Secret {
+        let key = entry(&place.host, &self.below);
+        let json = serde_json::json!({ "auths": { key: { "auth": self.auth.expose() } } });
+        Secret::new(json.to_string())
+    }
+}
+
+fn entry(host: &str, below: &str) -> String {
+    if below.is_empty() {
+        host.to_owned()
+    } else {
+        format!("{host}/{below}")
+    }
+}
+
+/// The authority, in PEM. What is no certificate would be found out by a machine much later.
+fn read_ca(path: &Utf8Path) -> Result<String, RegistryError> {
+    let wrong = |why: String| RegistryError::Authority {
         path: path.to_owned(),
         why,
     };
     let text =
         std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let file: Authfile = serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("is not an authfile: {error}")))?;
-    let organisation = place.organisation.as_deref().unwrap_or_default();
-    // The most specific entry wins, as for podman.
-    let mut key = format!("{}/{organisation}", place.host);
-    loop {
-        if let Some(auth) = file.auths.get(&key).and_then(|entry| entry.auth.as_ref()) {
-            register(auth);
-            let json = serde_json::json!({ "auths": { key.as_str(): { "auth": auth } } });
-            return Ok(Secret::new(json.to_string()));
-        }
-        match key.rsplit_once('/') {
-            Some((shorter, _)) => key = shorter.to_owned(),
-            None => return Err(wrong(format!("has no password for {}", place.host))),
-        }
+    match reqwest::Certificate::from_pem_bundle(text.as_bytes()) {
+        Ok(found) if !found.is_empty() => Ok(certificates(&text)),
+        Ok(_) => Err(wrong("holds no certificate".to_owned())),
+        Err(error) => Err(wrong(format!("makes no sense: {error}"))),
     }
 }
 
+/// The certificates alone: tools like to write what is in them above each, and machines have little room for it.
+fn certificates(pem: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for line in pem.lines().map(str::trim_end) {
+        inside |= line == "-----BEGIN CERTIFICATE-----";
+        if inside {
+            text.push_str(line);
+            text.push('\n');
+        }
+        inside &= line != "-----END CERTIFICATE-----";
+    }
+    text
+}
+
 /// Asks until it answers; what answers with something else will not become a registry.
-pub(super) async fn ping(run: &Run, host: &str) -> Result<(), RegistryError> {
-    let ping = Ping::new(host, None)?;
+pub(super) async fn ping(run: &Run, remote: &Remote) -> Result<(), RegistryError> {
+    let host = &remote.place.host;
+    let ping = Ping::new(host, Trust::also(remote.ca.as_deref()))?;
     let deadline = run.host_deadline(std::time::Duration::from_secs(20));
-    wait::within(&format!("the registry {host}"), deadline, ping.ask(None)).await?
+    wait::within(&format!("the registry {host}"), deadline, ping.ask(None)).await??;
+    if resolves_to_this_host_alone(host).await {
+        run.recorder.record(Event::Warning {
+            message: format!(
+                "{host} is this host itself by its own /etc/hosts or resolver, and a machine is another one: give the \
+                 registry a name that machines can resolve too, or 127.0.0.1:PORT (they reach it as 10.0.2.2:PORT)"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Whether a name, as opposed to an address, stands for the loopback interface.
+async fn resolves_to_this_host_alone(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if super::names::is_loopback(host) || name.parse::<std::net::IpAddr>().is_ok() {
+        return false;
+    }
+    let Ok(addresses) = tokio::net::lookup_host((name, 443)).await else {
+        return false;
+    };
+    let addresses: Vec<_> = addresses.collect();
+    !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback())
 }
 
 #[cfg(test)]
@@ -119,16 +220,60 @@ mod tests {
         let path = Utf8Path::from_path(dir.path()).unwrap().join("auth.json");
         std::fs::write(
             &path,
-            r#"{"auths":{"quay.io":{"auth":"general-one"},"quay.io/acme":{"auth":"acmes-own"},"other.io":{"auth":"not-yours"}}}"#,
+            r#"{"auths":{"quay.io":{"auth":"general-one"},"quay.io/acme":{"auth":"acmes-own"},"127.0.0.1:5000":{"auth":"not-yours"}}}"#,
         )
         .unwrap();
-        let auth = |name: &str| auth_for(&path, &parse_remote(name).unwrap());
+        let auth = |name: &str| {
+            let remote = Remote::read(name, Some(&path), None)?;
+            let login = remote.auth.unwrap();
+            let sides = [
+                login.json(&remote.place),
+                login.json(&remote.place.to_guests()),
+            ];
+            Ok::<_, RegistryError>(sides.map(|side| side.expose().to_owned()))
+        };
+        let acmes = r#"{"auths":{"quay.io/acme":{"auth":"acmes-own"}}}"#;
+        assert_eq!(auth("quay.io/acme").unwrap(), [acmes, acmes]);
+        assert!(auth("quay.io/b").unwrap()[0].contains("general-one"));
         assert_eq!(
-            auth("quay.io/acme").unwrap().expose(),
-            r#"{"auths":{"quay.io/acme":{"auth":"acmes-own"}}}"#
+            auth("127.0.0.1:5000/lab").unwrap()[1],
+            r#"{"auths":{"10.0.2.2:5000":{"auth":"not-yours"}}}"#
         );
-        assert!(auth("quay.io/b").unwrap().expose().contains("general-one"));
         let error = auth("ghcr.io/b").unwrap_err().to_string();
         assert!(error.contains("has no password for ghcr.io"), "{error}");
+    }
+
+    #[test]
+    fn an_authority_is_a_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(dir.path()).unwrap().join("ca.crt");
+        for (text, why) in [
+            ("", "holds no certificate"),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "makes no sense",
+            ),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Remote::read("quay.io/acme", None, Some(&path)).unwrap_err();
+            assert!(
+                error.is_usage() && error.to_string().contains(why),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_certificates_of_an_authority_are_taken() {
+        let block = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let pem = format!("Certificate:\n  Data:\n{block}\n# another\n{block}bye\n");
+        assert_eq!(certificates(&pem), format!("{block}{block}"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_stands_for_this_host_is_not_one_for_machines() {
+        assert!(!resolves_to_this_host_alone("127.0.0.1:5000").await);
+        assert!(!resolves_to_this_host_alone("192.0.2.7:5000").await);
+        assert!(!resolves_to_this_host_alone("localhost:5000").await);
     }
 }

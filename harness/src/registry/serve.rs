@@ -9,13 +9,16 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::Mutex;
 
-use super::query::Ping;
+use super::query::{Ping, Trust};
 use super::{RegistryError, USER, tls};
 use crate::exec::{Cmd, Daemon};
 use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource, start_time};
 use crate::run::Run;
 use crate::secret::{Secret, redact};
 use crate::wait::{self, Look};
+
+/// Where the authority lies that others check a registry's certificate by.
+const CERTS: &str = "certs";
 
 /// What the program is called: Debian's package, and everywhere else.
 const PROGRAMS: [&str; 2] = ["docker-registry", "registry"];
@@ -68,8 +71,7 @@ impl Server {
         write_private(&folder.join("htpasswd"), &format!("{USER}:{hash}\n"))?;
         write_private(&folder.join("server.crt"), &certificates.certificate)?;
         write_private(&folder.join("server.key"), certificates.key.expose())?;
-        make_private(&folder.join("certs"))?;
-        write_private(&folder.join("certs/ca.crt"), &certificates.ca)?;
+        write_authority(&folder, &certificates.ca)?;
         let server = Self {
             run: run.clone(),
             log: folder.join("registry.log"),
@@ -133,7 +135,7 @@ impl Server {
     }
 
     pub(super) fn cert_dir(&self) -> Utf8PathBuf {
-        self.shared.join("certs")
+        self.shared.join(CERTS)
     }
 
     pub(super) fn ca_pem(&self) -> &str {
@@ -205,7 +207,7 @@ impl Server {
     }
 
     async fn answers(&self, running: &mut Running) -> Result<(), RegistryError> {
-        let ping = Ping::new(&format!("127.0.0.1:{}", self.port()), Some(&self.ca))?;
+        let ping = Ping::new(&format!("127.0.0.1:{}", self.port()), Trust::Only(&self.ca))?;
         let deadline = self.run.host_deadline(ANSWERS_WITHIN);
         let what = format!("the registry on 127.0.0.1:{}", self.port());
         let mut ended = None;
@@ -292,6 +294,14 @@ pub(super) fn make_folder(run: &Run) -> Result<Utf8PathBuf, RegistryError> {
     })?;
     make_private(&folder)?;
     Ok(folder)
+}
+
+/// Makes a folder as podman's `--cert-dir` wants it.
+pub(super) fn write_authority(folder: &Utf8Path, ca: &str) -> Result<Utf8PathBuf, RegistryError> {
+    let certs = folder.join(CERTS);
+    make_private(&certs)?;
+    write_private(&certs.join("ca.crt"), ca)?;
+    Ok(certs)
 }
 
 pub(super) fn make_private(folder: &Utf8Path) -> Result<(), RegistryError> {

@@ -1,0 +1,302 @@
+//! A registry that bootproof did not start: its certificate is by an authority nobody knows, and it wants a password.
+
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use base64::Engine as _;
+use bootproof_harness::bootc::Verb;
+use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest, Disks};
+use bootproof_harness::evidence::Recorder;
+use bootproof_harness::exec::{Cmd, Daemon};
+use bootproof_harness::ledger::sweep::sweep;
+use bootproof_harness::ledger::{Ledger, PortRange, Ports};
+use bootproof_harness::machine::{Exceptions, Hypervisor, MachineSpec, Machines};
+use bootproof_harness::podman::Podman;
+use bootproof_harness::registry::{Registry, RegistryError, Remote};
+use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::wait::{self, Look};
+use camino::{Utf8Path, Utf8PathBuf};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair,
+};
+
+const NAME: &str = "registry.bootproof.test/demolab/probe";
+const USER: &str = "acme+robot";
+const PASSWORD: &str = "a-robot-has-a-long-password-0123456789";
+const MINUTES: Duration = Duration::from_secs(300);
+
+/// Somebody else's registry, as they run it.
+struct Theirs {
+    _dir: tempfile::TempDir,
+    folder: Utf8PathBuf,
+    port: u16,
+    daemon: Daemon,
+}
+
+impl Theirs {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(dir.path()).unwrap().to_owned();
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let port = port.unwrap().local_addr().unwrap().port();
+        let (ca, certificate, key) = certificates();
+        write("ca.crt", &ca);
+        write("server.crt", &certificate);
+        write("server.key", &key);
+        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+        write("htpasswd", &format!("{USER}:{hash}\n"));
+        let path = |name: &str| folder.join(name).into_string();
+        let settings = serde_json::json!({
+            "version": "0.1",
+            "storage": { "filesystem": { "rootdirectory": path("storage") } },
+            "http": {
+                "addr": format!("127.0.0.1:{port}"),
+                "tls": { "certificate": path("server.crt"), "key": path("server.key") },
+            },
+            "auth": { "htpasswd": { "realm": "acme", "path": path("htpasswd") } },
+        });
+        write("registry.yml", &settings.to_string());
+        let log = File::create(folder.join("log")).unwrap();
+        let mut daemon = None;
+        for program in ["docker-registry", "registry"] {
+            let cmd = Cmd::new(program).args(["serve", path("registry.yml").as_str()]);
+            daemon = daemon.or_else(|| cmd.spawn(&log).ok());
+        }
+        wait::until("their registry", MINUTES, || async move {
+            match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+                Ok(_) => Look::Ready(()),
+                Err(error) => Look::Not(error.to_string()),
+            }
+        })
+        .await
+        .unwrap();
+        Self {
+            _dir: dir,
+            folder,
+            port,
+            daemon: daemon.expect("docker-registry or registry is installed"),
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("127.0.0.1:{}/acme", self.port)
+    }
+
+    /// What `podman login` would have written.
+    fn authfile(&self, password: &str) -> Utf8PathBuf {
+        let pair = format!("{USER}:{password}");
+        let auth = base64::engine::general_purpose::STANDARD.encode(pair);
+        let host = format!("127.0.0.1:{}", self.port);
+        let json = serde_json::json!({ "auths": { host: { "auth": auth } } });
+        let path = self.folder.join(format!("auth-{}.json", password.len()));
+        std::fs::write(&path, json.to_string()).unwrap();
+        path
+    }
+
+    fn remote(&self, password: &str) -> Remote {
+        let ca = self.folder.join("ca.crt");
+        Remote::read(&self.name(), Some(&self.authfile(password)), Some(&ca)).unwrap()
+    }
+
+    fn requests(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+}
+
+/// The authority is as long as one with a key of 4096 bits: the room for what enters a machine is small.
+fn certificates() -> (String, String, String) {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let padding = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5; 1000]);
+    authority.custom_extensions.push(padding);
+    let mut named = DistinguishedName::new();
+    named.push(DnType::CommonName, "Acme root");
+    authority.distinguished_name = named;
+    let authority_key = KeyPair::generate().unwrap();
+    let ca = authority.self_signed(&authority_key).unwrap().pem();
+    assert!(ca.len() > 1900, "{}", ca.len());
+    let names = ["127.0.0.1", "10.0.2.2"].map(str::to_owned);
+    let key = KeyPair::generate().unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let certificate = CertificateParams::new(names).unwrap();
+    let certificate = certificate.signed_by(&key, &issuer).unwrap().pem();
+    (ca, certificate, key.serialize_pem())
+}
+
+/// A run of its own, in folders of its own, swept at the end.
+struct Lab {
+    _dir: tempfile::TempDir,
+    run: Run,
+    podman: Podman,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let (ledger, podman) = (self.run.ledger.clone(), self.podman.clone());
+        let swept = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(sweep(&ledger, &podman));
+        });
+        let _ = swept.join();
+        // podman mounts its storage on itself, and a folder that is a mount cannot be removed.
+        let overlay = self.run.dirs.cache.join("containers/storage/overlay");
+        let _ = std::process::Command::new("umount")
+            .arg(overlay)
+            .stderr(std::process::Stdio::null())
+            .status();
+    }
+}
+
+impl Lab {
+    fn set_up() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("bootproof-remote-")
+            .tempdir_in("/var/tmp")
+            .unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap().to_owned();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        std::fs::set_permissions(&root, open).unwrap();
+        let id = RunId::random().unwrap();
+        let dirs = Dirs::of(
+            &id,
+            &root.join("cache"),
+            &root.join("state"),
+            &root.join("out"),
+        );
+        let run = Run {
+            recorder: Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
+            ledger: Ledger::open(&dirs.state, &id).unwrap(),
+            id,
+            dirs,
+            accel: Accel::Tcg,
+            timeout_scale: 1.0,
+            keep: Keep::Never,
+        };
+        let podman = Podman::set_up(&run.dirs.cache).unwrap();
+        Self {
+            _dir: dir,
+            run,
+            podman,
+        }
+    }
+
+    /// Builds an image and pushes it as TAG; its id and its digest.
+    async fn push(&self, registry: &Registry, recipe: &str, tag: &str) -> (String, String) {
+        let build = self.podman.podman().args(["build", "-q", "-f", "-", "."]);
+        let build = build.cwd(&self.run.dirs.out).stdin(recipe);
+        let id = build.deadline(MINUTES).run().await.unwrap().text();
+        let id = id.lines().last().unwrap().to_owned();
+        let target = registry.push_target("demolab", "probe", tag);
+        let certs = registry.access().cert_dir.clone().unwrap();
+        let push = registry.podman().podman();
+        let push = push.args(["push", "-q", "--cert-dir", certs.as_str(), &id, &target]);
+        push.deadline(MINUTES).run().await.unwrap();
+        let digest = registry.digest_of(&format!("{NAME}:{tag}")).await.unwrap();
+        (id, digest)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a host: podman, skopeo, a registry"]
+async fn a_registry_of_somebody_elses_with_an_authority_nobody_knows() {
+    let (theirs, lab) = (Theirs::start().await, Lab::set_up());
+    let (run, podman) = (&lab.run, &lab.podman);
+    let remote = theirs.remote(PASSWORD);
+    let registry = Registry::remote(run, podman, &remote).await.unwrap();
+    std::fs::write(run.dirs.out.join("text"), "text\n").unwrap();
+    let (_, digest) = lab
+        .push(&registry, "FROM scratch\nCOPY text /text\n", "1")
+        .await;
+    registry
+        .tag("demolab", "probe", &digest, "2")
+        .await
+        .unwrap();
+    let second = registry.digest_of(&format!("{NAME}:2")).await.unwrap();
+    assert_eq!(second, digest);
+    assert!(theirs.requests().contains("/v2/acme/probe/manifests/2"));
+
+    // Whose certificate is by nobody who is trusted is no registry that can be used.
+    let name = theirs.name();
+    let unknown = Remote::read(&name, None, None).unwrap();
+    let error = Registry::remote(run, podman, &unknown).await.unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+    assert!(error.is_infrastructure());
+
+    let stranger = theirs.remote("wrong");
+    let stranger = Registry::remote(run, podman, &stranger).await.unwrap();
+    let error = stranger.digest_of(&format!("{NAME}:1")).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Refused { .. }), "{error}");
+    theirs.daemon.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a host: podman, a registry, libvirt, BOOTPROOF_TEST_IMAGE; some minutes under TCG"]
+async fn a_machine_reads_from_a_registry_of_somebody_elses() {
+    let image = std::env::var("BOOTPROOF_TEST_IMAGE")
+        .expect("set BOOTPROOF_TEST_IMAGE to a bootable image, such as oci:/tmp/oci-bookworm");
+    let (theirs, lab) = (Theirs::start().await, Lab::set_up());
+    let remote = theirs.remote(PASSWORD);
+    let registry = Registry::remote(&lab.run, &lab.podman, &remote).await;
+    let registry = registry.unwrap();
+    let pull = lab.podman.podman().args(["pull", "-q", &image]);
+    let base = pull.deadline(MINUTES).run().await.unwrap().text();
+    let base = base.lines().last().unwrap().to_owned();
+    let recipe = |text: &str| format!("FROM {base}\nRUN echo {text} > /usr/share/probe\n");
+    let (local_image, digest) = lab.push(&registry, &recipe("first"), "latest").await;
+
+    // Nothing is cached here: the installation itself reads from the registry.
+    let disks = Disks::new(lab.run.clone(), registry.podman().clone());
+    let request = DiskRequest {
+        image_reference: format!("{NAME}:latest"),
+        local_image,
+        source_imgref: format!("registry:{NAME}@{digest}"),
+        digest: digest.clone(),
+        target_imgref: format!("{NAME}:latest"),
+        size_bytes: 5 << 30,
+        image_bytes: None,
+        filesystem: "ext4".into(),
+        root_size: None,
+        kargs: vec!["console=tty0".into(), "console=ttyS0,115200".into()],
+        client_args: vec![],
+        builder_version: "test".into(),
+        pid_host: false,
+        access: DiskAccess::from(&registry),
+    };
+    let disk = disks.ensure(&request).await.unwrap();
+
+    let uri = Hypervisor::default_uri();
+    let hypervisor = Hypervisor::open(&uri, lab.run.accel).await.unwrap();
+    let ports = Ports::new(&lab.run.dirs.state, PortRange::from_env().unwrap());
+    let machines = Machines::new(lab.run.clone(), hypervisor, ports).unwrap();
+    let credentials = machines.credentials().unwrap().registry(registry.guest());
+    let spec = MachineSpec {
+        page: None,
+        history: Vec::new(),
+        name: "reader".into(),
+        disk: Backing::Disk(disk),
+        credentials,
+        memory_mib: 2048,
+        cpus: 2,
+        ports: vec![],
+        reachable: Duration::from_secs(120),
+        digest: Some(digest),
+        exceptions: Exceptions::default(),
+    };
+    let mut machine = machines.start(spec).await.unwrap();
+    machine.boot().await.unwrap();
+    let (_, second) = lab.push(&registry, &recipe("second"), "second").await;
+    let switch = Verb::switch(format!("{NAME}:second"));
+    machine.bootc(&switch).await.unwrap();
+    let status = machine.status().await.unwrap();
+    assert_eq!(status.staged_digest(), Some(second.as_str()));
+    machine.release(false).await.unwrap();
+    registry.stop().await.unwrap();
+    sweep(&lab.run.ledger, &lab.podman).await;
+    assert_eq!(lab.run.ledger.owned(), []);
+    theirs.daemon.stop(Duration::from_secs(5)).await;
+}
