@@ -1,6 +1,7 @@
 //! Switching, upgrading, rolling back.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ostree_ext::container::deploy::ORIGIN_CONTAINER;
@@ -8,11 +9,14 @@ use ostree_ext::container::store::{BASE_IMAGE_PREFIX, LayeredImageState};
 use ostree_ext::glib;
 use ostree_ext::ostree;
 
+use crate::cli::SoftReboot;
 use crate::exec::Exec;
 use crate::imgref::ImageRef;
 use crate::message;
+use crate::nextroot::{self, Laid};
 use crate::plan;
 use crate::pull::{self, Offer};
+use crate::soft::Obstacle;
 use crate::sysroot::{Locked, NEVER, System, SystemError};
 
 /// Where images kept by `switch --retain` are named, so that they are not collected.
@@ -25,6 +29,17 @@ pub struct Manner {
     pub apply: bool,
     /// Say nothing but errors.
     pub quiet: bool,
+    /// Restart userspace alone where that is possible.
+    pub soft: Option<SoftReboot>,
+}
+
+/// How what is queued is gone to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By the boot loader.
+    Full,
+    /// By `/run/nextroot`, and from the next full reboot on by the boot loader too.
+    Soft,
 }
 
 impl Manner {
@@ -35,10 +50,59 @@ impl Manner {
         }
     }
 
-    fn finish(self) -> Result<()> {
-        if self.apply {
-            self.say("Rebooting.");
-            Exec::new("systemctl").arg("reboot").run()?;
+    /// Refuses what can never be, before anything is fetched.
+    fn check_system(self, system: &System) -> Result<()> {
+        if self.soft == Some(SoftReboot::Required) {
+            self.goes_softly(|| system.soft_reboot_to_commit(None))?;
+        }
+        Ok(())
+    }
+
+    /// Whether to go softly, having found out whether that can be done.
+    fn goes_softly(self, can: impl FnOnce() -> Result<Result<(), Obstacle>>) -> Result<bool> {
+        let Some(mode) = self.soft else {
+            return Ok(false);
+        };
+        match (can()?, mode) {
+            (Ok(()), _) => Ok(true),
+            (Err(obstacle), SoftReboot::Required) => {
+                Err(obstacle).context("a soft reboot is required and cannot be done")
+            }
+            (Err(obstacle), SoftReboot::Auto) => {
+                self.say(&format!("No soft reboot: {obstacle}."));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether it was gone softly; a failure is one only where that was required.
+    fn went_softly(self, attempt: Result<()>) -> Result<bool> {
+        match attempt {
+            Ok(()) => Ok(true),
+            Err(error) if self.soft == Some(SoftReboot::Required) => {
+                Err(error).context("preparing the soft reboot")
+            }
+            Err(error) => {
+                warn("the soft reboot could not be prepared", &error);
+                Ok(false)
+            }
+        }
+    }
+
+    fn finish(self, way: Way) -> Result<()> {
+        match (self.apply, way) {
+            (true, Way::Full) => {
+                self.say("Rebooting.");
+                Exec::new("systemctl").arg("reboot").run()?;
+            }
+            (true, Way::Soft) => {
+                self.say("Rebooting userspace.");
+                Exec::new("systemctl").arg("soft-reboot").run()?;
+            }
+            (false, Way::Soft) => {
+                self.say("Prepared for a soft reboot: `systemctl soft-reboot` goes there.");
+            }
+            (false, Way::Full) => {}
         }
         Ok(())
     }
@@ -55,16 +119,17 @@ pub async fn switch(target: &ImageRef, retain: bool, manner: Manner) -> Result<(
         manner.say("Image specification is unchanged.");
         return Ok(());
     }
+    manner.check_system(&system)?;
     let offer = Offer::ask(&system.sysroot().repo(), target, None).await?;
     let state = fetch(&system, target, offer, manner).await?;
     if retain {
         retain_booted(&system)?;
     }
-    stage(&system, target, &state)?;
+    let way = queue(&system, target, &state.merge_commit, manner)?;
     manner.say(&message::queued(target, &pull::found(&state)));
     collect(&system);
     drop(system);
-    manner.finish()
+    manner.finish(way)
 }
 
 /// `bootc upgrade`, or with `check` only the question.
@@ -75,6 +140,7 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
     let system = System::lock()?;
     let host = system.host()?;
     let image = host.spec.image.clone().ok_or(SystemError::NoImage)?;
+    manner.check_system(&system)?;
     let digest = |entry: &Option<crate::status::BootEntry>| {
         entry
             .as_ref()
@@ -95,8 +161,20 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
         }
         plan::Upgrade::AlreadyStaged => {
             manner.say(&message::already_staged(&image, &found));
+            if check {
+                return Ok(());
+            }
+            let staged = host.status.staged.and_then(|s| s.ostree);
+            let way = match staged.filter(|_| manner.soft.is_some()) {
+                Some(staged) => {
+                    let way = queue(&system, &image, &staged.checksum, manner)?;
+                    collect(&system);
+                    way
+                }
+                None => Way::Full,
+            };
             drop(system);
-            if check { Ok(()) } else { manner.finish() }
+            manner.finish(way)
         }
         plan::Upgrade::Available if check => {
             manner.say(&message::available(&image, &found));
@@ -107,11 +185,11 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
         }
         plan::Upgrade::Available => {
             let state = fetch(&system, &image, offer, manner).await?;
-            stage(&system, &image, &state)?;
+            let way = queue(&system, &image, &state.merge_commit, manner)?;
             manner.say(&message::queued(&image, &pull::found(&state)));
             collect(&system);
             drop(system);
-            manner.finish()
+            manner.finish(way)
         }
     }
 }
@@ -134,10 +212,20 @@ pub fn rollback(manner: Manner) -> Result<()> {
         .iter()
         .map(|&i| Clone::clone(&deployments[i]))
         .collect();
-    system
-        .sysroot()
-        .write_deployments(&order, NEVER)
-        .context("writing the boot order")?;
+    let write = || {
+        let written = system.sysroot().write_deployments(&order, NEVER);
+        written.context("writing the boot order")
+    };
+    // There is one: the first of what a rollback orders.
+    let target = &order[0];
+    let goes = manner.goes_softly(|| system.soft_reboot_to(target))?;
+    let way = if goes && manner.went_softly(go_softly(&system, target, write))? {
+        Way::Soft
+    } else {
+        nextroot::clear()?;
+        write()?;
+        Way::Full
+    };
     manner.say(if rollback.reverting {
         "Next boot: current deployment"
     } else {
@@ -147,7 +235,7 @@ pub fn rollback(manner: Manner) -> Result<()> {
         collect(&system);
     }
     drop(system);
-    manner.finish()
+    manner.finish(way)
 }
 
 async fn fetch(
@@ -186,17 +274,90 @@ fn free_space() -> Option<Free> {
     })
 }
 
-fn stage(system: &Locked, image: &ImageRef, state: &LayeredImageState) -> Result<()> {
+/// Queues an image's commit: staged, to be finished by the shutdown, or deployed at once where a soft reboot goes to it.
+fn queue(system: &Locked, image: &ImageRef, commit: &str, manner: Manner) -> Result<Way> {
+    let queue = || {
+        let goes = manner.goes_softly(|| system.soft_reboot_to_commit(Some(commit)))?;
+        if goes && manner.went_softly(deploy(system, image, commit))? {
+            return Ok(Way::Soft);
+        }
+        nextroot::clear()?;
+        stage(system, image, commit)?;
+        Ok(Way::Full)
+    };
+    // The image was pulled, and nothing follows it.
+    queue().inspect_err(|_| collect(system))
+}
+
+/// Goes to a deployment softly: lays its root, writes the boot order, and puts the root where systemd finds it.
+///
+/// The root comes last and at once: whatever ends this before, a reboot goes where the boot loader says.
+fn go_softly(
+    system: &Locked,
+    target: &ostree::Deployment,
+    write: impl Fn() -> Result<()>,
+) -> Result<()> {
+    let sysroot = system.sysroot();
+    let mut before = sysroot.deployments();
+    before.retain(|d| !d.is_staged());
+    nextroot::clear()?;
+    let dir = Path::new("/sysroot").join(&*sysroot.deployment_dirpath(target));
+    let laid = Laid::lay(&dir, &target.osname())?;
+    write()?;
+    if let Err(error) = laid.attach() {
+        let undone = sysroot.write_deployments(&before, NEVER);
+        undone.context("writing the former boot order again")?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+fn origin(image: &ImageRef) -> Result<glib::KeyFile> {
+    let origin = glib::KeyFile::new();
+    origin.set_string("origin", ORIGIN_CONTAINER, &image.to_ostree()?.to_string());
+    Ok(origin)
+}
+
+/// Deploys a commit with the booted deployment's `/etc` merged as it is now, and goes there softly. There is no
+/// shutdown that could finish a staged deployment: its root must be complete before.
+fn deploy(system: &Locked, image: &ImageRef, commit: &str) -> Result<()> {
     let sysroot = system.sysroot();
     let booted = sysroot.booted_deployment().ok_or(SystemError::NotBooted)?;
     let stateroot = booted.osname();
-    let origin = glib::KeyFile::new();
-    origin.set_string("origin", ORIGIN_CONTAINER, &image.to_ostree()?.to_string());
+    let merge = sysroot.merge_deployment(Some(&stateroot));
+    let deployment = sysroot
+        .deploy_tree_with_options(
+            Some(&stateroot),
+            commit,
+            Some(&origin(image)?),
+            merge.as_ref(),
+            Some(&ostree::SysrootDeployTreeOpts::default()),
+            NEVER,
+        )
+        .with_context(|| format!("deploying {image}"))?;
+    go_softly(system, &deployment, || {
+        sysroot
+            .simple_write_deployment(
+                Some(&stateroot),
+                &deployment,
+                merge.as_ref(),
+                // What this drops may have to be written again.
+                ostree::SysrootSimpleWriteDeploymentFlags::NO_CLEAN,
+                NEVER,
+            )
+            .context("writing the boot order")
+    })
+}
+
+fn stage(system: &Locked, image: &ImageRef, commit: &str) -> Result<()> {
+    let sysroot = system.sysroot();
+    let booted = sysroot.booted_deployment().ok_or(SystemError::NotBooted)?;
+    let stateroot = booted.osname();
     sysroot
         .stage_tree_with_options(
             Some(&stateroot),
-            &state.merge_commit,
-            Some(&origin),
+            commit,
+            Some(&origin(image)?),
             sysroot.merge_deployment(Some(&stateroot)).as_ref(),
             &ostree::SysrootDeployTreeOpts::default(),
             NEVER,
@@ -226,10 +387,11 @@ fn retain_booted(system: &Locked) -> Result<()> {
 /// What is queued is queued: a failure to tidy up is reported and nothing else.
 fn collect(system: &Locked) {
     if let Err(error) = system.collect_garbage() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: old images were not removed: {}",
-            message::one_line(&error)
-        );
+        warn("old images were not removed", &error);
     }
+}
+
+fn warn(what: &str, error: &anyhow::Error) {
+    let why = message::one_line(error);
+    let _ = writeln!(std::io::stderr(), "warning: {what}: {why}");
 }
