@@ -202,9 +202,6 @@ pub fn rollback(manner: Manner) -> Result<()> {
     let system = System::lock()?;
     let roles: Vec<_> = system.deployments()?.into_iter().map(|d| d.role).collect();
     let rollback = plan::rollback(&roles)?;
-    if rollback.reverting {
-        manner.say("notice: Reverting queued rollback state");
-    }
     let deployments = system.sysroot().deployments();
     // Not `.clone()`: that is ostree's own, a copy which ostree then takes for another deployment.
     let order: Vec<ostree::Deployment> = rollback
@@ -219,6 +216,9 @@ pub fn rollback(manner: Manner) -> Result<()> {
     // There is one: the first of what a rollback orders.
     let target = &order[0];
     let goes = manner.goes_softly(|| system.soft_reboot_to(target))?;
+    if rollback.reverting {
+        manner.say("notice: Reverting queued rollback state");
+    }
     let way = if goes && manner.went_softly(go_softly(&system, target, write))? {
         Way::Soft
     } else {

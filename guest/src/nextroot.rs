@@ -191,6 +191,8 @@ pub fn clear() -> Result<()> {
             Exec::new(words[0]).args(&words[1..]).run()?;
         }
     }
+    // An empty one is left by a soft reboot, and nothing needs it.
+    let _ = fs::remove_dir(NEXTROOT);
     Ok(())
 }
 
