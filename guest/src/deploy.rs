@@ -1,112 +1,21 @@
 //! Switching, upgrading, rolling back.
 
-use std::io::Write as _;
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
-use ostree_ext::container::deploy::ORIGIN_CONTAINER;
 use ostree_ext::container::store::{BASE_IMAGE_PREFIX, LayeredImageState};
-use ostree_ext::glib;
 use ostree_ext::ostree;
 
-use crate::cli::SoftReboot;
-use crate::exec::Exec;
 use crate::imgref::ImageRef;
+use crate::manner::{Manner, Way};
 use crate::message;
-use crate::nextroot::{self, Laid};
+use crate::nextroot;
 use crate::plan;
 use crate::pull::{self, Offer};
-use crate::soft::Obstacle;
+use crate::queue::{collect, go_softly, queue};
+use crate::status::BootEntry;
 use crate::sysroot::{Locked, NEVER, System, SystemError};
 
 /// Where images kept by `switch --retain` are named, so that they are not collected.
 const RETAINED: &str = "bootproof/retained";
-
-/// How much to say, and whether to reboot at the end.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
-    /// Reboot when something was queued.
-    pub apply: bool,
-    /// Say nothing but errors.
-    pub quiet: bool,
-    /// Restart userspace alone where that is possible.
-    pub soft: Option<SoftReboot>,
-}
-
-/// How what is queued is gone to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// By the boot loader.
-    Full,
-    /// By `/run/nextroot`, and from the next full reboot on by the boot loader too.
-    Soft,
-}
-
-impl Manner {
-    fn say(self, line: &str) {
-        if !self.quiet {
-            // A reader that went away is no reason to leave the work half done.
-            let _ = writeln!(std::io::stdout(), "{line}");
-        }
-    }
-
-    /// Refuses what can never be, before anything is fetched.
-    fn check_system(self, system: &System) -> Result<()> {
-        if self.soft == Some(SoftReboot::Required) {
-            self.goes_softly(|| system.soft_reboot_to_commit(None))?;
-        }
-        Ok(())
-    }
-
-    /// Whether to go softly, having found out whether that can be done.
-    fn goes_softly(self, can: impl FnOnce() -> Result<Result<(), Obstacle>>) -> Result<bool> {
-        let Some(mode) = self.soft else {
-            return Ok(false);
-        };
-        match (can()?, mode) {
-            (Ok(()), _) => Ok(true),
-            (Err(obstacle), SoftReboot::Required) => {
-                Err(obstacle).context("a soft reboot is required and cannot be done")
-            }
-            (Err(obstacle), SoftReboot::Auto) => {
-                self.say(&format!("No soft reboot: {obstacle}."));
-                Ok(false)
-            }
-        }
-    }
-
-    /// Whether it was gone softly; a failure is one only where that was required.
-    fn went_softly(self, attempt: Result<()>) -> Result<bool> {
-        match attempt {
-            Ok(()) => Ok(true),
-            Err(error) if self.soft == Some(SoftReboot::Required) => {
-                Err(error).context("preparing the soft reboot")
-            }
-            Err(error) => {
-                warn("the soft reboot could not be prepared", &error);
-                Ok(false)
-            }
-        }
-    }
-
-    fn finish(self, way: Way) -> Result<()> {
-        match (self.apply, way) {
-            (true, Way::Full) => {
-                self.say("Rebooting.");
-                Exec::new("systemctl").arg("reboot").run()?;
-            }
-            (true, Way::Soft) => {
-                self.say("Rebooting userspace.");
-                Exec::new("systemctl").arg("soft-reboot").run()?;
-            }
-            (false, Way::Soft) => {
-                self.say("Prepared for a soft reboot: `systemctl soft-reboot` goes there.");
-            }
-            (false, Way::Full) => {}
-        }
-        Ok(())
-    }
-}
 
 /// `bootc switch`.
 ///
@@ -141,7 +50,7 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
     let host = system.host()?;
     let image = host.spec.image.clone().ok_or(SystemError::NoImage)?;
     manner.check_system(&system)?;
-    let digest = |entry: &Option<crate::status::BootEntry>| {
+    let digest = |entry: &Option<BootEntry>| {
         entry
             .as_ref()
             .and_then(|e| e.image.as_ref())
@@ -274,98 +183,6 @@ fn free_space() -> Option<Free> {
     })
 }
 
-/// Queues an image's commit: staged, to be finished by the shutdown, or deployed at once where a soft reboot goes to it.
-fn queue(system: &Locked, image: &ImageRef, commit: &str, manner: Manner) -> Result<Way> {
-    let queue = || {
-        let goes = manner.goes_softly(|| system.soft_reboot_to_commit(Some(commit)))?;
-        if goes && manner.went_softly(deploy(system, image, commit))? {
-            return Ok(Way::Soft);
-        }
-        nextroot::clear()?;
-        stage(system, image, commit)?;
-        Ok(Way::Full)
-    };
-    // The image was pulled, and nothing follows it.
-    queue().inspect_err(|_| collect(system))
-}
-
-/// Goes to a deployment softly: lays its root, writes the boot order, and puts the root where systemd finds it.
-///
-/// The root comes last and at once: whatever ends this before, a reboot goes where the boot loader says.
-fn go_softly(
-    system: &Locked,
-    target: &ostree::Deployment,
-    write: impl Fn() -> Result<()>,
-) -> Result<()> {
-    let sysroot = system.sysroot();
-    let mut before = sysroot.deployments();
-    before.retain(|d| !d.is_staged());
-    nextroot::clear()?;
-    let dir = Path::new("/sysroot").join(&*sysroot.deployment_dirpath(target));
-    let laid = Laid::lay(&dir, &target.osname())?;
-    write()?;
-    if let Err(error) = laid.attach() {
-        let undone = sysroot.write_deployments(&before, NEVER);
-        undone.context("writing the former boot order again")?;
-        return Err(error);
-    }
-    Ok(())
-}
-
-fn origin(image: &ImageRef) -> Result<glib::KeyFile> {
-    let origin = glib::KeyFile::new();
-    origin.set_string("origin", ORIGIN_CONTAINER, &image.to_ostree()?.to_string());
-    Ok(origin)
-}
-
-/// Deploys a commit with the booted deployment's `/etc` merged as it is now, and goes there softly. There is no
-/// shutdown that could finish a staged deployment: its root must be complete before.
-fn deploy(system: &Locked, image: &ImageRef, commit: &str) -> Result<()> {
-    let sysroot = system.sysroot();
-    let booted = sysroot.booted_deployment().ok_or(SystemError::NotBooted)?;
-    let stateroot = booted.osname();
-    let merge = sysroot.merge_deployment(Some(&stateroot));
-    let deployment = sysroot
-        .deploy_tree_with_options(
-            Some(&stateroot),
-            commit,
-            Some(&origin(image)?),
-            merge.as_ref(),
-            Some(&ostree::SysrootDeployTreeOpts::default()),
-            NEVER,
-        )
-        .with_context(|| format!("deploying {image}"))?;
-    go_softly(system, &deployment, || {
-        sysroot
-            .simple_write_deployment(
-                Some(&stateroot),
-                &deployment,
-                merge.as_ref(),
-                // What this drops may have to be written again.
-                ostree::SysrootSimpleWriteDeploymentFlags::NO_CLEAN,
-                NEVER,
-            )
-            .context("writing the boot order")
-    })
-}
-
-fn stage(system: &Locked, image: &ImageRef, commit: &str) -> Result<()> {
-    let sysroot = system.sysroot();
-    let booted = sysroot.booted_deployment().ok_or(SystemError::NotBooted)?;
-    let stateroot = booted.osname();
-    sysroot
-        .stage_tree_with_options(
-            Some(&stateroot),
-            commit,
-            Some(&origin(image)?),
-            sysroot.merge_deployment(Some(&stateroot)).as_ref(),
-            &ostree::SysrootDeployTreeOpts::default(),
-            NEVER,
-        )
-        .with_context(|| format!("staging {image}"))?;
-    Ok(())
-}
-
 /// Names the booted image's commit so that neither it nor its layers are collected later.
 fn retain_booted(system: &Locked) -> Result<()> {
     if let Some(booted) = system.sysroot().booted_deployment() {
@@ -382,16 +199,4 @@ fn retain_booted(system: &Locked) -> Result<()> {
             .context("retaining the booted image")?;
     }
     Ok(())
-}
-
-/// What is queued is queued: a failure to tidy up is reported and nothing else.
-fn collect(system: &Locked) {
-    if let Err(error) = system.collect_garbage() {
-        warn("old images were not removed", &error);
-    }
-}
-
-fn warn(what: &str, error: &anyhow::Error) {
-    let why = message::one_line(error);
-    let _ = writeln!(std::io::stderr(), "warning: {what}: {why}");
 }

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use bootproof_guest::cli::{Cli, Format, InstallVerb, InternalsVerb, StatusArgs, Verb};
-use bootproof_guest::deploy::{self, Manner};
+use bootproof_guest::deploy;
 use bootproof_guest::exec::Exec;
 use bootproof_guest::imgref::ImageRef;
+use bootproof_guest::manner::Manner;
 use bootproof_guest::status::Host;
 use bootproof_guest::sysroot::{System, require_root};
 use bootproof_guest::{human, install, message, nextroot};
