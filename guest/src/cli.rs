@@ -50,6 +50,15 @@ pub enum Format {
     Json,
 }
 
+/// Whether userspace alone may be restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SoftReboot {
+    /// It must; an error where it cannot.
+    Required,
+    /// Where it can, and the kernel too where it cannot.
+    Auto,
+}
+
 /// `bootc status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -84,6 +93,9 @@ pub struct SwitchArgs {
     /// Reboot once the image is queued.
     #[arg(long)]
     pub apply: bool,
+    /// Restart userspace alone, in a soft reboot.
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub soft_reboot: Option<SoftReboot>,
     /// Say nothing but errors.
     #[arg(long)]
     pub quiet: bool,
@@ -106,6 +118,9 @@ pub struct UpgradeArgs {
     /// Reboot when something is queued.
     #[arg(long)]
     pub apply: bool,
+    /// Restart userspace alone, in a soft reboot.
+    #[arg(long, value_enum, value_name = "MODE", conflicts_with = "check")]
+    pub soft_reboot: Option<SoftReboot>,
     /// Say nothing but errors.
     #[arg(long)]
     pub quiet: bool,
@@ -117,6 +132,9 @@ pub struct RollbackArgs {
     /// Reboot at once.
     #[arg(long)]
     pub apply: bool,
+    /// Restart userspace alone, in a soft reboot.
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub soft_reboot: Option<SoftReboot>,
 }
 
 /// What can be installed to.
@@ -187,5 +205,13 @@ pub enum InternalsVerb {
         /// What it is called with.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
+    },
+    /// Lays the next root; for this program itself.
+    Nextroot {
+        /// The stateroot's name.
+        #[arg(long, value_name = "NAME")]
+        stateroot: String,
+        /// The deployment's folder.
+        deployment: PathBuf,
     },
 }

@@ -1,48 +1,21 @@
 //! Switching, upgrading, rolling back.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
-use ostree_ext::container::deploy::ORIGIN_CONTAINER;
 use ostree_ext::container::store::{BASE_IMAGE_PREFIX, LayeredImageState};
-use ostree_ext::glib;
 use ostree_ext::ostree;
 
-use crate::exec::Exec;
 use crate::imgref::ImageRef;
+use crate::manner::{Manner, Way};
 use crate::message;
+use crate::nextroot;
 use crate::plan;
 use crate::pull::{self, Offer};
+use crate::queue::{collect, go_softly, queue};
+use crate::status::BootEntry;
 use crate::sysroot::{Locked, NEVER, System, SystemError};
 
 /// Where images kept by `switch --retain` are named, so that they are not collected.
 const RETAINED: &str = "bootproof/retained";
-
-/// How much to say, and whether to reboot at the end.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
-    /// Reboot when something was queued.
-    pub apply: bool,
-    /// Say nothing but errors.
-    pub quiet: bool,
-}
-
-impl Manner {
-    fn say(self, line: &str) {
-        if !self.quiet {
-            // A reader that went away is no reason to leave the work half done.
-            let _ = writeln!(std::io::stdout(), "{line}");
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        if self.apply {
-            self.say("Rebooting.");
-            Exec::new("systemctl").arg("reboot").run()?;
-        }
-        Ok(())
-    }
-}
 
 /// `bootc switch`.
 ///
@@ -55,16 +28,17 @@ pub async fn switch(target: &ImageRef, retain: bool, manner: Manner) -> Result<(
         manner.say("Image specification is unchanged.");
         return Ok(());
     }
+    manner.check_system(&system)?;
     let offer = Offer::ask(&system.sysroot().repo(), target, None).await?;
     let state = fetch(&system, target, offer, manner).await?;
     if retain {
         retain_booted(&system)?;
     }
-    stage(&system, target, &state)?;
+    let way = queue(&system, target, &state.merge_commit, manner)?;
     manner.say(&message::queued(target, &pull::found(&state)));
     collect(&system);
     drop(system);
-    manner.finish()
+    manner.finish(way)
 }
 
 /// `bootc upgrade`, or with `check` only the question.
@@ -75,7 +49,8 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
     let system = System::lock()?;
     let host = system.host()?;
     let image = host.spec.image.clone().ok_or(SystemError::NoImage)?;
-    let digest = |entry: &Option<crate::status::BootEntry>| {
+    manner.check_system(&system)?;
+    let digest = |entry: &Option<BootEntry>| {
         entry
             .as_ref()
             .and_then(|e| e.image.as_ref())
@@ -95,8 +70,20 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
         }
         plan::Upgrade::AlreadyStaged => {
             manner.say(&message::already_staged(&image, &found));
+            if check {
+                return Ok(());
+            }
+            let staged = host.status.staged.and_then(|s| s.ostree);
+            let way = match staged.filter(|_| manner.soft.is_some()) {
+                Some(staged) => {
+                    let way = queue(&system, &image, &staged.checksum, manner)?;
+                    collect(&system);
+                    way
+                }
+                None => Way::Full,
+            };
             drop(system);
-            if check { Ok(()) } else { manner.finish() }
+            manner.finish(way)
         }
         plan::Upgrade::Available if check => {
             manner.say(&message::available(&image, &found));
@@ -107,11 +94,11 @@ pub async fn upgrade(check: bool, manner: Manner) -> Result<()> {
         }
         plan::Upgrade::Available => {
             let state = fetch(&system, &image, offer, manner).await?;
-            stage(&system, &image, &state)?;
+            let way = queue(&system, &image, &state.merge_commit, manner)?;
             manner.say(&message::queued(&image, &pull::found(&state)));
             collect(&system);
             drop(system);
-            manner.finish()
+            manner.finish(way)
         }
     }
 }
@@ -124,9 +111,6 @@ pub fn rollback(manner: Manner) -> Result<()> {
     let system = System::lock()?;
     let roles: Vec<_> = system.deployments()?.into_iter().map(|d| d.role).collect();
     let rollback = plan::rollback(&roles)?;
-    if rollback.reverting {
-        manner.say("notice: Reverting queued rollback state");
-    }
     let deployments = system.sysroot().deployments();
     // Not `.clone()`: that is ostree's own, a copy which ostree then takes for another deployment.
     let order: Vec<ostree::Deployment> = rollback
@@ -134,10 +118,23 @@ pub fn rollback(manner: Manner) -> Result<()> {
         .iter()
         .map(|&i| Clone::clone(&deployments[i]))
         .collect();
-    system
-        .sysroot()
-        .write_deployments(&order, NEVER)
-        .context("writing the boot order")?;
+    let write = || {
+        let written = system.sysroot().write_deployments(&order, NEVER);
+        written.context("writing the boot order")
+    };
+    // There is one: the first of what a rollback orders.
+    let target = &order[0];
+    let goes = manner.goes_softly(|| system.soft_reboot_to(target))?;
+    if rollback.reverting {
+        manner.say("notice: Reverting queued rollback state");
+    }
+    let way = if goes && manner.went_softly(go_softly(&system, target, write))? {
+        Way::Soft
+    } else {
+        nextroot::clear()?;
+        write()?;
+        Way::Full
+    };
     manner.say(if rollback.reverting {
         "Next boot: current deployment"
     } else {
@@ -147,7 +144,7 @@ pub fn rollback(manner: Manner) -> Result<()> {
         collect(&system);
     }
     drop(system);
-    manner.finish()
+    manner.finish(way)
 }
 
 async fn fetch(
@@ -186,25 +183,6 @@ fn free_space() -> Option<Free> {
     })
 }
 
-fn stage(system: &Locked, image: &ImageRef, state: &LayeredImageState) -> Result<()> {
-    let sysroot = system.sysroot();
-    let booted = sysroot.booted_deployment().ok_or(SystemError::NotBooted)?;
-    let stateroot = booted.osname();
-    let origin = glib::KeyFile::new();
-    origin.set_string("origin", ORIGIN_CONTAINER, &image.to_ostree()?.to_string());
-    sysroot
-        .stage_tree_with_options(
-            Some(&stateroot),
-            &state.merge_commit,
-            Some(&origin),
-            sysroot.merge_deployment(Some(&stateroot)).as_ref(),
-            &ostree::SysrootDeployTreeOpts::default(),
-            NEVER,
-        )
-        .with_context(|| format!("staging {image}"))?;
-    Ok(())
-}
-
 /// Names the booted image's commit so that neither it nor its layers are collected later.
 fn retain_booted(system: &Locked) -> Result<()> {
     if let Some(booted) = system.sysroot().booted_deployment() {
@@ -221,15 +199,4 @@ fn retain_booted(system: &Locked) -> Result<()> {
             .context("retaining the booted image")?;
     }
     Ok(())
-}
-
-/// What is queued is queued: a failure to tidy up is reported and nothing else.
-fn collect(system: &Locked) {
-    if let Err(error) = system.collect_garbage() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: old images were not removed: {}",
-            message::one_line(&error)
-        );
-    }
 }

@@ -1,8 +1,9 @@
 //! The one way this program runs another.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A command that did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,16 @@ pub enum ExecError {
         status: std::process::ExitStatus,
         /// What it wrote to standard error, trimmed.
         stderr: String,
+    },
+    /// It said something else than it should.
+    #[error("`{line}` said {said:?} where {expected:?} was due")]
+    Unexpected {
+        /// The command line.
+        line: String,
+        /// Its line of output.
+        said: String,
+        /// What it should have said.
+        expected: String,
     },
 }
 
@@ -99,10 +110,103 @@ impl Exec {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Starts it, to be talked to by lines. It must read its input to the end: that is how it learns that nobody listens.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn talk(&self) -> Result<Talk, ExecError> {
+        let mut child = self
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| self.start_error(e))?;
+        Ok(Talk {
+            line: self.line(),
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take().map(BufReader::new),
+            child,
+        })
+    }
+
     /// Becomes this command. Returns only when that fails.
     pub fn become_it(&self, env: (&str, &str)) -> ExecError {
         let source = self.command().env(env.0, env.1).exec();
         self.start_error(source)
+    }
+}
+
+/// A command that runs and is talked to. Dropped, its input ends and it is waited for.
+#[derive(Debug)]
+pub struct Talk {
+    line: String,
+    stdin: Option<ChildStdin>,
+    stdout: Option<BufReader<ChildStdout>>,
+    child: Child,
+}
+
+impl Talk {
+    /// Waits for a line of its output, which must be this one.
+    ///
+    /// # Errors
+    /// When it says something else or ends.
+    pub fn expect(&mut self, expected: &str) -> Result<(), ExecError> {
+        let mut said = String::new();
+        let read = self.stdout.as_mut().map(|out| out.read_line(&mut said));
+        if !matches!(read, Some(Ok(1..))) {
+            return Err(self.failed());
+        }
+        let said = said.trim_end();
+        if said == expected {
+            return Ok(());
+        }
+        Err(ExecError::Unexpected {
+            line: self.line.clone(),
+            said: said.to_owned(),
+            expected: expected.to_owned(),
+        })
+    }
+
+    /// Says a line.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn say(&mut self, word: &str) -> Result<(), ExecError> {
+        match self.stdin.as_mut().map(|to| writeln!(to, "{word}")) {
+            Some(Ok(())) => Ok(()),
+            _ => Err(self.failed()),
+        }
+    }
+
+    /// Its end and its complaint.
+    fn failed(&mut self) -> ExecError {
+        self.stdin = None;
+        self.stdout = None;
+        let mut stderr = Vec::new();
+        if let Some(from) = self.child.stderr.as_mut() {
+            // What could be read of it is all there is to show.
+            let _ = from.read_to_end(&mut stderr);
+        }
+        match self.child.wait() {
+            Ok(status) => ExecError::Failed {
+                line: self.line.clone(),
+                status,
+                stderr: String::from_utf8_lossy(&stderr).trim().to_owned(),
+            },
+            Err(source) => ExecError::Start {
+                program: self.line.clone(),
+                source,
+            },
+        }
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.stdin = None;
+        self.stdout = None;
+        let _ = self.child.wait();
     }
 }
 
@@ -133,5 +237,27 @@ mod tests {
     #[test]
     fn output_is_returned() {
         assert_eq!(Exec::new("echo").arg("a b").run().unwrap(), "a b\n");
+    }
+
+    #[test]
+    fn a_command_is_talked_to() {
+        let echo = Exec::new("sh").args(["-c", "echo ready; read word; echo $word; read end"]);
+        let mut talk = echo.talk().unwrap();
+        talk.expect("ready").unwrap();
+        talk.say("go").unwrap();
+        talk.expect("go").unwrap();
+        let mut talk = echo.talk().unwrap();
+        let error = talk.expect("steady").unwrap_err().to_string();
+        assert!(
+            error.ends_with("said \"ready\" where \"steady\" was due"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn one_that_ends_early_says_why() {
+        let fail = Exec::new("sh").args(["-c", "echo no mount >&2; exit 1"]);
+        let error = fail.talk().unwrap().expect("ready").unwrap_err();
+        assert!(error.to_string().ends_with(": no mount"), "{error}");
     }
 }

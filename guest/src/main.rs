@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use bootproof_guest::cli::{Cli, Format, InstallVerb, InternalsVerb, StatusArgs, Verb};
-use bootproof_guest::deploy::{self, Manner};
+use bootproof_guest::deploy;
 use bootproof_guest::exec::Exec;
 use bootproof_guest::imgref::ImageRef;
+use bootproof_guest::manner::Manner;
 use bootproof_guest::status::Host;
 use bootproof_guest::sysroot::{System, require_root};
-use bootproof_guest::{human, install, message};
+use bootproof_guest::{human, install, message, nextroot};
 use clap::Parser as _;
 
 /// Set once this process runs in a mount namespace of its own.
@@ -28,22 +29,22 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
-    if let Verb::Internals(InternalsVerb::OstreeExt { args }) = cli.verb {
-        let args = std::iter::once(OsString::from("ostree-ext")).chain(args);
-        return runtime()?.block_on(ostree_ext::cli::run_from_iter(args));
-    }
+    let verb = match cli.verb {
+        Verb::Internals(verb) => return internals(verb),
+        verb => verb,
+    };
     require_root()?;
-    match cli.verb {
-        Verb::Status(args) => return status(&args),
-        Verb::Install(_) | Verb::Switch(_) | Verb::Upgrade(_) | Verb::Rollback(_) => own_mounts()?,
-        Verb::Internals(_) => {}
+    if let Verb::Status(args) = verb {
+        return status(&args);
     }
-    match cli.verb {
+    own_mounts()?;
+    match verb {
         Verb::Switch(args) => {
             let target = ImageRef::new(&args.transport, &args.target)?;
             let manner = Manner {
                 apply: args.apply,
                 quiet: args.quiet,
+                soft: args.soft_reboot,
             };
             runtime()?.block_on(deploy::switch(&target, args.retain, manner))
         }
@@ -51,15 +52,33 @@ fn run(cli: Cli) -> Result<()> {
             let manner = Manner {
                 apply: args.apply,
                 quiet: args.quiet,
+                soft: args.soft_reboot,
             };
             runtime()?.block_on(deploy::upgrade(args.check, manner))
         }
         Verb::Rollback(args) => deploy::rollback(Manner {
             apply: args.apply,
             quiet: false,
+            soft: args.soft_reboot,
         }),
         Verb::Install(InstallVerb::ToDisk(args)) => install::to_disk(&args),
         Verb::Status(_) | Verb::Internals(_) => Ok(()),
+    }
+}
+
+fn internals(verb: InternalsVerb) -> Result<()> {
+    match verb {
+        InternalsVerb::OstreeExt { args } => {
+            let args = std::iter::once(OsString::from("ostree-ext")).chain(args);
+            runtime()?.block_on(ostree_ext::cli::run_from_iter(args))
+        }
+        InternalsVerb::Nextroot {
+            stateroot,
+            deployment,
+        } => {
+            require_root()?;
+            nextroot::serve(&deployment, &stateroot)
+        }
     }
 }
 

@@ -95,7 +95,7 @@ pub struct BootEntry {
     pub ostree: Option<OstreeStatus>,
     /// Whether it is kept from being collected.
     pub pinned: bool,
-    /// Always false: this client does no soft reboots.
+    /// Whether a soft reboot can go there; of the booted one, whether the system can do one at all.
     pub soft_reboot_capable: bool,
     /// What stores its image.
     pub store: Option<&'static str>,

@@ -6,14 +6,17 @@ use anyhow::{Context as _, Result};
 use ostree_ext::container::OstreeImageReference;
 use ostree_ext::container::deploy::{ORIGIN_CONTAINER, prune};
 use ostree_ext::container::store::{LayeredImageState, query_image_commit};
-use ostree_ext::gio::Cancellable;
+use ostree_ext::gio::{self, Cancellable};
 use ostree_ext::keyfileext::KeyFileExt as _;
 use ostree_ext::oci_spec::image::{Digest, ImageConfiguration};
 use ostree_ext::ostree;
+use ostree_ext::prelude::*;
 use ostree_ext::sysroot::SysrootLock;
 
 use crate::imgref::ImageRef;
+use crate::nextroot;
 use crate::plan::Role;
+use crate::soft::{self, Facts, Obstacle};
 use crate::status::{BootEntry, Deployment, Host, ImageStatus, OstreeStatus};
 
 /// No way to cancel: a signal ends the process, and nothing counts before the last step.
@@ -21,6 +24,9 @@ pub const NEVER: Option<&Cancellable> = Cancellable::NONE;
 
 /// The stateroot that installations use.
 pub const STATEROOT: &str = "default";
+
+/// What systemd has since 254.
+const SOFT_REBOOT_TARGET: &str = "usr/lib/systemd/system/soft-reboot.target";
 
 /// Facts this program cannot do without.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +130,8 @@ impl System {
     /// When an origin or an image's metadata cannot be read.
     pub fn deployments(&self) -> Result<Vec<Deployment>> {
         let booted = self.sysroot.booted_deployment();
+        let runs = booted.as_ref().map(|b| self.facts(b)).transpose()?;
+        let plain = booted.is_some() && nextroot::root_is_plain()?;
         self.sysroot
             .deployments()
             .iter()
@@ -133,14 +141,26 @@ impl System {
                     staged: d.is_staged(),
                     stateroot: d.osname().to_string(),
                 };
-                self.deployment(d, role).with_context(|| {
+                let read = || {
+                    let soft = match &runs {
+                        Some(runs) => soft::check(plain, runs, &self.facts(d)?).is_ok(),
+                        None => false,
+                    };
+                    self.deployment(d, role, soft)
+                };
+                read().with_context(|| {
                     format!("reading deployment {}.{}", d.csum(), d.deployserial())
                 })
             })
             .collect()
     }
 
-    fn deployment(&self, d: &ostree::Deployment, role: Role) -> Result<Deployment> {
+    fn deployment(
+        &self,
+        d: &ostree::Deployment,
+        role: Role,
+        soft_reboot_capable: bool,
+    ) -> Result<Deployment> {
         let origin = origin_of(d)?;
         let image = match &origin {
             Some(origin) => {
@@ -164,12 +184,54 @@ impl System {
                     stateroot: role.stateroot.clone(),
                 }),
                 pinned: d.is_pinned(),
-                soft_reboot_capable: false,
+                soft_reboot_capable,
                 store,
             },
             role,
             origin,
         })
+    }
+
+    /// What a soft reboot needs to know of a deployment.
+    fn facts(&self, d: &ostree::Deployment) -> Result<Facts> {
+        let options = d.bootconfig().and_then(|c| c.get("options"));
+        Ok(Facts {
+            kernel_args: soft::kernel_args(&options.unwrap_or_default()),
+            hotfix: d.unlocked() == ostree::DeploymentUnlockedState::Hotfix,
+            ..commit_facts(&self.sysroot.repo(), &d.csum())?
+        })
+    }
+
+    /// Whether a soft reboot can go to a deployment that is not the booted one.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn soft_reboot_to(&self, d: &ostree::Deployment) -> Result<Result<(), Obstacle>> {
+        let booted = self.sysroot.booted_deployment();
+        let booted = booted.ok_or(SystemError::NotBooted)?;
+        if booted.equal(d) {
+            return Ok(Err(Obstacle::Booted));
+        }
+        let plain = nextroot::root_is_plain()?;
+        Ok(soft::check(plain, &self.facts(&booted)?, &self.facts(d)?))
+    }
+
+    /// The same for a commit of an image that would be deployed with the booted deployment's kernel arguments; without
+    /// one, whether the system can do it at all.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn soft_reboot_to_commit(&self, commit: Option<&str>) -> Result<Result<(), Obstacle>> {
+        let booted = self.sysroot.booted_deployment();
+        let booted = self.facts(&booted.ok_or(SystemError::NotBooted)?)?;
+        let target = match commit {
+            Some(commit) => Facts {
+                kernel_args: booted.kernel_args.clone(),
+                ..commit_facts(&self.sysroot.repo(), commit)?
+            },
+            None => booted.clone(),
+        };
+        Ok(soft::check(nextroot::root_is_plain()?, &booted, &target))
     }
 
     /// What `bootc status` says.
@@ -201,6 +263,43 @@ impl Locked {
         prune(&SysrootLock::from_assumed_locked(&self.sysroot))?;
         Ok(())
     }
+}
+
+/// What a soft reboot needs to know of a commit. Objects have their contents' names, so nothing is read of them.
+fn commit_facts(repo: &ostree::Repo, commit: &str) -> Result<Facts> {
+    let (root, _) = repo
+        .read_commit(commit, NEVER)
+        .with_context(|| format!("reading commit {commit}"))?;
+    let unit = root.resolve_relative_path(SOFT_REBOOT_TARGET);
+    let modules = root.resolve_relative_path("usr/lib/modules");
+    let mut kernels = Vec::new();
+    if modules.query_exists(NEVER) {
+        let versions = modules.enumerate_children(
+            "standard::name",
+            gio::FileQueryInfoFlags::NOFOLLOW_SYMLINKS,
+            NEVER,
+        )?;
+        while let Some(version) = versions.next_file(NEVER)? {
+            let folder = modules.child(version.name());
+            if let Some(kernel) = object(&folder.child("vmlinuz")) {
+                let initramfs = object(&folder.child("initramfs.img")).unwrap_or_default();
+                kernels.push(format!("{kernel} {initramfs}"));
+            }
+        }
+    }
+    kernels.sort();
+    Ok(Facts {
+        systemd: unit.query_exists(NEVER),
+        kernel: (!kernels.is_empty()).then(|| kernels.join(" ")),
+        ..Facts::default()
+    })
+}
+
+/// The name of the object that a file of a commit is.
+fn object(file: &gio::File) -> Option<String> {
+    let object = file.downcast_ref::<ostree::RepoFile>()?;
+    file.query_exists(NEVER)
+        .then(|| object.checksum().to_string())
 }
 
 fn origin_of(d: &ostree::Deployment) -> Result<Option<ImageRef>> {
