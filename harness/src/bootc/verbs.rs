@@ -106,24 +106,6 @@ impl Verb {
         argv
     }
 
-    /// The same verb without any reboot: what it queues stays queued.
-    #[must_use]
-    pub fn staying(mut self) -> Self {
-        match &mut self {
-            Self::Switch(switch) => {
-                switch.apply = false;
-                switch.soft_reboot = None;
-            }
-            Self::Upgrade(upgrade) => {
-                upgrade.apply = false;
-                upgrade.soft_reboot = None;
-            }
-            Self::Rollback { apply } => *apply = false,
-            Self::Status | Self::Version | Self::UsrOverlay => {}
-        }
-        self
-    }
-
     /// Whether the machine reboots by itself when it ends well.
     #[must_use]
     pub fn reboots(&self) -> bool {

@@ -94,16 +94,11 @@ impl World {
                 machine.apply(verb, expected).await.map_err(at_fault)?;
             }
             After::Soft => {
-                // Whether it can is a question to the deployment, so it is staged first.
-                machine
-                    .bootc(&verb.clone().staying())
-                    .await
-                    .map_err(at_fault)?;
                 let status = machine.status().await.map_err(at_fault)?;
-                let staged = status.status.staged.as_ref();
-                if !staged.is_some_and(|entry| entry.soft_reboot_capable) {
+                let booted = status.status.booted.as_ref();
+                if !booted.is_some_and(|entry| entry.soft_reboot_capable) {
                     return Err(StepError::Skipped(format!(
-                        "the client of \"{name}\" says that what is staged cannot be started by a soft reboot"
+                        "the client of \"{name}\" says that this system cannot be soft-rebooted"
                     )));
                 }
                 let booted = machine.soft_reboot(verb, Some(digest)).await;
