@@ -32,7 +32,7 @@ pub use spec::{DomainSpec, Exceptions, MachineSpec, SSH_PORT, domain_name, slug}
 pub use start::Machines;
 
 use crate::bootc::{Host, Queued, Verb};
-use crate::evidence::{Boot, Event, Recorder};
+use crate::evidence::{Boot, Event, Recorder, Work};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
@@ -86,6 +86,7 @@ pub struct Halted {
     files: Files,
     ledger_folder: EntryId,
     boots: Vec<Boot>,
+    etc_paths: Vec<String>,
 }
 
 impl Machine {
@@ -247,13 +248,19 @@ impl Machine {
     /// # Errors
     /// When it is not off in time.
     pub async fn shutdown(self) -> Result<Halted, MachineError> {
+        let what = format!("{}: to shut down", self.spec.name);
+        let span = self.run.recorder.span(Work::Waiting, what);
         self.power_off().await?;
+        span.done();
         self.forget_domain().await?;
         self.run.recorder.record(Event::MachineReleased {
             machine: self.spec.name.clone(),
             kept: false,
         });
+        let mut etc_paths = self.spec.credentials.etc_paths();
+        etc_paths.extend(self.spec.exceptions.etc_drift.iter().cloned());
         Ok(Halted {
+            etc_paths,
             run: self.run,
             name: self.spec.name,
             files: self.files,
@@ -335,6 +342,12 @@ impl Halted {
     #[must_use]
     pub fn boots(&self) -> &[Boot] {
         &self.boots
+    }
+
+    /// What lies under its `/etc` and is no drift of its own: what entered it from outside, at this boot and before.
+    #[must_use]
+    pub fn etc_paths(&self) -> &[String] {
+        &self.etc_paths
     }
 
     /// Removes what is left of it.
