@@ -192,6 +192,7 @@ mod tests {
         });
         recorder.record(Event::MachineReleased {
             machine: "homepage".to_owned(),
+            domain: None,
             kept: true,
         });
         recorder.record(Event::RunFinished {

@@ -76,6 +76,8 @@ pub enum Work {
     Http,
     /// Waiting for anything else.
     Waiting,
+    /// Trying what the host can do, before anything runs.
+    Probe,
     /// The harness itself: what no other kind accounts for.
     Harness,
 }
@@ -92,6 +94,7 @@ impl Work {
             Self::GuestCommand => "guest command",
             Self::Http => "HTTP",
             Self::Waiting => "waiting",
+            Self::Probe => "host probe",
             Self::Harness => "harness itself",
         }
     }
@@ -292,6 +295,9 @@ pub enum Event {
     Booted {
         /// Its name in the feature.
         machine: String,
+        /// libvirt's name for it: scenarios side by side may have machines of the same name. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
         /// The boot.
         boot: Boot,
     },
@@ -299,6 +305,9 @@ pub enum Event {
     Client {
         /// The machine's name.
         machine: String,
+        /// libvirt's name for it: scenarios side by side may have machines of the same name. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
         /// What `bootc --version` prints.
         version: String,
     },
@@ -325,6 +334,9 @@ pub enum Event {
     MachineReleased {
         /// The machine's name.
         machine: String,
+        /// libvirt's name for it: scenarios side by side may have machines of the same name. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
         /// Whether it was kept.
         kept: bool,
     },
