@@ -35,11 +35,30 @@ pub enum FoldError {
 }
 
 impl RunSummary {
-    /// Reads a record's lines; a last line cut short by a crash is left out.
-    pub fn read(text: &str) -> Vec<Envelope> {
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+    /// Folds a record as it stands in its file.
+    ///
+    /// # Errors
+    /// As [`RunSummary::from_events`].
+    pub fn from_record(text: &str) -> Result<Self, FoldError> {
+        let (events, unread) = Self::read(text);
+        let mut summary = Self::from_events(&events)?;
+        if unread > 0 {
+            let lines = if unread == 1 { "line" } else { "lines" };
+            summary.warnings.push(format!(
+                "{unread} {lines} of the record cannot be read: what they tell is missing here"
+            ));
+        }
+        Ok(summary)
+    }
+
+    /// A record's events, and how many of its lines are none. A last line cut short by a crash is left out.
+    fn read(text: &str) -> (Vec<Envelope>, usize) {
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines().filter(|line| !line.trim().is_empty());
+        let read: Vec<Option<Envelope>> =
+            lines.map(|line| serde_json::from_str(line).ok()).collect();
+        let unread = read.iter().filter(|event| event.is_none()).count();
+        (read.into_iter().flatten().collect(), unread)
     }
 
     /// Folds a run's events.

@@ -325,7 +325,7 @@ impl Begun {
     /// The summary, from the record on disk: what it cannot tell, no report tells.
     fn summary(&self) -> Result<RunSummary, Ended> {
         let text = std::fs::read_to_string(self.run.dirs.out.join("events.ndjson"))?;
-        RunSummary::from_events(&RunSummary::read(&text)).map_err(fault)
+        RunSummary::from_record(&text).map_err(fault)
     }
 
     fn report(&self) -> Result<(), Ended> {

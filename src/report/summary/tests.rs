@@ -36,7 +36,7 @@ fn drain(seen: &mut tokio::sync::mpsc::UnboundedReceiver<Envelope>) -> Vec<Envel
     std::iter::from_fn(|| seen.try_recv().ok()).collect()
 }
 
-fn step(recorder: &Recorder, index: usize, verdict: Option<Verdict>) {
+pub(crate) fn step(recorder: &Recorder, index: usize, verdict: Option<Verdict>) {
     recorder.record(Event::StepStarted {
         index,
         keyword: "Given".to_owned(),
@@ -53,7 +53,7 @@ fn step(recorder: &Recorder, index: usize, verdict: Option<Verdict>) {
     }
 }
 
-fn finish(recorder: &Recorder, verdict: Verdict) {
+pub(crate) fn finish(recorder: &Recorder, verdict: Verdict) {
     recorder.record(Event::ScenarioFinished {
         verdict,
         reason: (verdict != Verdict::Passed).then(|| "no answer".to_owned()),
@@ -109,8 +109,9 @@ fn a_run_that_crashed_is_told_as_far_as_it_came() {
         .map(|e| serde_json::to_string(e).unwrap() + "\n")
         .collect();
     text.push_str("{\"seq\":99,\"at\":\"20");
-    let summary = RunSummary::from_events(&RunSummary::read(&text)).unwrap();
+    let summary = RunSummary::from_record(&text).unwrap();
     assert!(summary.incomplete);
+    assert_eq!(summary.warnings, [] as [String; 0]);
     assert_eq!(summary.exit_code, None);
     assert_eq!(summary.counts[NOT_RUN], 2);
     assert_eq!(summary.counts[UNFINISHED], 1);
@@ -286,6 +287,17 @@ fn a_boot_in_the_summary_has_all_the_machine_said_and_its_scenario() {
     ] {
         assert!(json.get(key).is_some(), "{key}: {json}");
     }
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_told() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    let start = serde_json::to_string(&drain(&mut seen)[0]).unwrap();
+    let text = format!("{start}\n{{\"seq\":1,\"event\":\"unheard_of\"}}\n");
+    let summary = RunSummary::from_record(&text).unwrap();
+    assert!(summary.warnings[0].starts_with("1 line of the record"));
 }
 
 #[test]
