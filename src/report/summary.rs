@@ -75,9 +75,12 @@ impl RunSummary {
             summary.take(envelope, &mut pieces);
         }
         if summary.incomplete {
-            summary.seconds = (summary.ended - summary.began)
+            let recorded = (summary.ended - summary.began)
                 .total(jiff::Unit::Second)
                 .unwrap_or(0.0);
+            // The run began before its first event: the host was tried first.
+            let worked = pieces.iter().map(|p| p.began + p.seconds);
+            summary.seconds = worked.fold(recorded, f64::max);
         }
         for scenario in &summary.scenarios {
             let word = match scenario.verdict {
