@@ -14,6 +14,7 @@ Feature: A day in the life of a homepage server
     Given the images "soe" and "httpd" of the old release are built and pushed
     When the machine "homepage" is deployed from "httpd:latest"
     Then "homepage" has booted "httpd:latest"
+    And "homepage" follows "httpd:latest"
     And "homepage" runs the old release
     And the os-release of "homepage" matches the snapshot of the old release
     And the unit of the web server is active on "homepage"
@@ -54,6 +55,7 @@ Feature: A day in the life of a homepage server
     And the page of "homepage" answers 404
     When "homepage" is rebooted
     Then "homepage" has booted "httpd:latest"
+    And "homepage" follows "httpd:latest"
     And "homepage" can go back to "homepage:latest"
     And the page of "homepage" answers 200
     And the page of "homepage" matches the snapshot "web-server" of the old release
@@ -65,7 +67,8 @@ Feature: A day in the life of a homepage server
     And the image "homepage" of the old release is built and pushed as "fix" and "latest"
     Then "homepage:fix" is built on "httpd:latest"
     When "homepage" is switched to "homepage:latest" and rebooted
-    Then "homepage" has booted "homepage:latest"
+    Then "homepage" has booted "homepage:fix"
+    And "homepage" follows "homepage:latest"
     And "homepage" runs the old release
     And the page of "homepage" answers 200
     And the page of "homepage" matches the snapshot "homepage" of the old release

@@ -28,6 +28,7 @@ Feature: Updates, wanted and unwanted
     Then "httpd:prod" is the same image as "httpd:dev"
     When "server" is switched to "httpd:prod" and applied
     Then "server" has booted "httpd:prod"
+    And "server" follows "httpd:prod"
     And "/usr/share/demolab/edition" on "server" says "second"
     When the image "httpd:dev" is made of "httpd:old" and the file
       | /usr/share/demolab/edition | third |

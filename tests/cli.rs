@@ -327,6 +327,24 @@ fn the_page_of_the_vocabulary_is_the_one_the_command_prints() {
 }
 
 #[test]
+fn the_readme_shows_the_tree_the_command_prints() {
+    let project = Project::new();
+    let assert = project
+        .bootproof(&["list", "features/homepage.feature"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .assert()
+        .success();
+    let tree = String::from_utf8_lossy(&assert.get_output().stdout);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    assert!(
+        readme
+            .unwrap()
+            .contains(&format!("homepage.feature\n{tree}```")),
+        "README.md shows another tree than `bootproof list features/homepage.feature` prints:\n{tree}"
+    );
+}
+
+#[test]
 fn a_phrase_with_two_keywords_is_one_entry() {
     let project = Project::new();
     let assert = project

@@ -28,6 +28,9 @@ use crate::profile::{ImageSpec, Profile, ReleaseName, untagged};
 use crate::registry::Registry;
 use crate::run::Run;
 
+/// How long podman may take to remove images.
+const REMOVE: Duration = Duration::from_secs(120);
+
 /// What is different about one build.
 #[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
@@ -113,6 +116,8 @@ struct Common {
     bases: Mutex<BTreeMap<String, bases::Once>>,
     /// What was built with updates in this run, by what it was built from and with.
     updated: Mutex<BTreeMap<String, Built>>,
+    /// The ids of images that no later run can use again: what was built with updates, in the order of building.
+    spent: Mutex<Vec<String>>,
     /// Who builds has it: a name stands for one image in podman's storage at a time.
     turn: tokio::sync::Mutex<()>,
 }
@@ -196,6 +201,27 @@ impl Images {
     #[must_use]
     pub fn was_pushed(&self, reference: &str) -> bool {
         self.pushed_set().contains(reference)
+    }
+
+    /// Removes from podman's storage what no later run can use again: an update is built without a cached layer, so
+    /// what stands on it never is in the cache either.
+    ///
+    /// # Errors
+    /// When podman does not let go of an image.
+    pub async fn remove_spent(&self) -> Result<(), ImageError> {
+        let spent = std::mem::take(&mut *self.spent());
+        if spent.is_empty() {
+            return Ok(());
+        }
+        let ids = spent.into_iter().rev();
+        let remove = self.podman().podman().args(["rmi", "--force", "--ignore"]);
+        remove.args(ids).deadline(REMOVE).run().await?;
+        Ok(())
+    }
+
+    fn spent(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        let spent = &self.0.common.spent;
+        spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) -> &Run {

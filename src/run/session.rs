@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder, Work};
+use bootproof_harness::ledger::cache::cap_cache;
 use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
@@ -208,6 +209,7 @@ impl Begun {
         }
         let swept = sweep(&self.run.ledger, podman).await;
         errors += warn_of_leftovers(&recorder, &swept);
+        cap(&self.run.dirs, &recorder);
         watcher.abort();
         if let Some(budget) = budget {
             budget.abort();
@@ -232,7 +234,7 @@ impl Begun {
         };
         let slowness = self.run.accel.slowness() * self.run.timeout_scale;
         let rules = Rules {
-            jobs: self.jobs(asked.jobs),
+            jobs: self.jobs(asked.jobs, asked.registry.is_some()),
             retries: asked.retry_errors,
             budget: asked.scenario_budget.mul_f64(slowness),
         };
@@ -258,7 +260,14 @@ impl Begun {
     }
 
     /// As many storylines as were asked for and have room.
-    fn jobs(&self, asked: usize) -> usize {
+    fn jobs(&self, asked: usize, one_registry: bool) -> usize {
+        if one_registry && asked > 1 {
+            self.run.recorder.record(Event::Warning {
+                message: "storylines run one after the other: in a registry of your own they would move each other's tags"
+                    .to_owned(),
+            });
+            return 1;
+        }
         let each = u64::from(self.profile.machine.memory_mib).max(1);
         let Some(free) = self.capability.memory_mib else {
             return asked;
@@ -380,6 +389,20 @@ async fn record_the_interruption(recorder: Recorder, stop: Stop) {
 async fn spend(budget: Duration, ask: Ask) {
     tokio::time::sleep(budget).await;
     ask.ask(stop::BUDGET);
+}
+
+/// Disks and bases take no more room than this; what was used longest ago goes first.
+const CACHE_BYTES: u64 = 20 << 30;
+
+fn cap(dirs: &Dirs, recorder: &Recorder) {
+    if let Err(error) = cap_cache(&dirs.cache, &dirs.state, CACHE_BYTES) {
+        recorder.record(Event::Warning {
+            message: format!(
+                "the cache was not brought below its {} GiB: {error}",
+                CACHE_BYTES >> 30
+            ),
+        });
+    }
 }
 
 /// What a sweep left is a warning each, and together one error.

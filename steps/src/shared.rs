@@ -63,8 +63,8 @@ pub struct Shared {
     lines: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Line>>>>>,
     /// How many divisions the registry has.
     divisions: AtomicUsize,
-    /// What the tags meant when a scenario ended from which several start.
-    tags: Mutex<BTreeMap<String, Tags>>,
+    /// What the tags meant, and where, when a scenario ended from which several start.
+    tags: Mutex<BTreeMap<String, (Images, Tags)>>,
     estates: Mutex<BTreeMap<String, Estate>>,
 }
 
@@ -108,6 +108,14 @@ impl Shared {
         }
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
+            // What stays costs room, and nothing else.
+            if let Err(error) = images.remove_spent().await {
+                self.run.recorder.record(Event::Warning {
+                    message: format!(
+                        "what this run built of updates stays in podman's storage: {error}"
+                    ),
+                });
+            }
         }
         if errors.is_empty() {
             Ok(())
@@ -199,10 +207,11 @@ impl Shared {
     }
 
     async fn begin_line(&self, entered: &Entered) -> Result<Arc<Line>, StepError> {
-        let images = self.images().await?;
-        let tags = match &entered.parent {
-            Some(parent) => lock(&self.tags).get(parent).cloned().unwrap_or_default(),
-            None => Tags::default(),
+        let parent = entered.parent.as_ref();
+        let left = parent.and_then(|parent| lock(&self.tags).get(parent).cloned());
+        let (images, tags) = match left {
+            Some(left) => left,
+            None => (self.images().await?.clone(), Tags::default()),
         };
         let number = self.divisions.fetch_add(1, Ordering::Relaxed) + 1;
         let images = images
@@ -219,7 +228,8 @@ impl Shared {
             estate.running = subjects;
         } else {
             if let Some(line) = lock(&self.lines).get(&entered.line).and_then(|l| l.get()) {
-                lock(&self.tags).insert(entered.id.clone(), line.tags());
+                let left = (line.images.clone(), line.tags());
+                lock(&self.tags).insert(entered.id.clone(), left);
             }
             for (name, subject) in subjects {
                 match subject.shut_down().await {

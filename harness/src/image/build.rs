@@ -56,6 +56,9 @@ impl Images {
             });
         }
         let built = self.build_asked(asked, recorder).await?;
+        if options.updated && !built.cached {
+            self.spent().push(built.id.clone());
+        }
         if fresh {
             self.updated().insert(key, built.clone());
         }

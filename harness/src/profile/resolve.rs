@@ -31,7 +31,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
     resolver.login(&asked.login);
     resolver.releases(&asked.releases, &asked.bases, &asked.images);
     let bases = resolver.bases(&asked.bases);
-    let tags = resolver.tags(asked.tags);
+    let tags = resolver.tags(asked.tags, &asked.releases);
     let redactions = resolver.redactions(asked.snapshots, &asked.releases);
     let images = resolver.images(asked.images);
     let update = resolver.update(asked.update, &images);
@@ -198,8 +198,10 @@ impl Resolver<'_> {
     fn tags(
         &mut self,
         asked: BTreeMap<Spanned<String>, Spanned<String>>,
+        releases: &asked::Releases,
     ) -> BTreeMap<String, String> {
-        let mut tags = BTreeMap::new();
+        let mut tags: BTreeMap<String, String> = BTreeMap::new();
+        let of_releases = [&releases.old, &releases.new].map(|r| r.tag.get_ref().clone());
         for (word, tag) in asked {
             if ["old", "new", "latest"].contains(&word.get_ref().as_str()) {
                 self.wrong_with(
@@ -209,6 +211,13 @@ impl Resolver<'_> {
                 );
             }
             self.tag(&tag);
+            if of_releases.contains(tag.get_ref()) || tags.values().any(|t| t == tag.get_ref()) {
+                self.wrong_with(
+                    tag.span(),
+                    format!("the tag {:?} has another word already", tag.get_ref()),
+                    "two images would be pushed under one tag",
+                );
+            }
             tags.insert(word.into_inner(), tag.into_inner());
         }
         tags

@@ -283,3 +283,50 @@ fn a_tag_or_digest_is_no_part_of_the_name() {
     assert_eq!(untagged("127.0.0.1:5000/a/b:1"), "127.0.0.1:5000/a/b");
     assert_eq!(untagged("r/a@sha256:00"), "r/a");
 }
+
+#[test]
+fn words_for_tags_are_looked_up_and_anything_else_is_a_tag() {
+    let toml = GOOD.replacen("[disk]", "[tags]\nfix = \"1-fix\"\n\n[disk]", 1);
+    let lab = Lab::new(&toml);
+    let profile = Profile::load(lab.path()).unwrap();
+    let tags = ["old", "new", "fix", "latest"].map(|word| profile.tag(word));
+    assert_eq!(tags, ["1", "2", "1-fix", "latest"]);
+}
+
+#[test]
+fn words_and_tags_that_are_taken_are_none() {
+    assert_eq!(
+        said("[disk]", "[tags]\nold = \"0\"\nfix = \"2\"\n[disk]"),
+        [
+            "profile.toml:35:1: the word \"old\" is taken (old and new are the releases' tags, and latest is itself)",
+            "profile.toml:36:7: the tag \"2\" has another word already (two images would be pushed under one tag)",
+        ]
+    );
+}
+
+#[test]
+fn an_update_is_of_images_that_are_there() {
+    assert_eq!(
+        said("[disk]", "[update]\nimages = [\"sow\"]\n[disk]"),
+        ["profile.toml:35:11: there is no image sow (did you mean soe?)"]
+    );
+}
+
+#[test]
+fn a_redaction_is_a_rule_that_leaves_the_release_to_be_seen() {
+    let rule = |pattern: &str| {
+        let table = format!(
+            "[[snapshots.redact]]\nfile = \"os-release\"\npattern = '{pattern}'\nwith = \"x\"\n[disk]"
+        );
+        said("[disk]", &table).remove(0)
+    };
+    let said = rule("(");
+    assert!(
+        said.starts_with("profile.toml:36:11: not a regular expression"),
+        "{said}"
+    );
+    assert_eq!(
+        rule("^VERSION_ID=.*$"),
+        "profile.toml:36:11: the rule changes VERSION_ID=1, by which releases are told apart (a snapshot of the old release must not match the new one)"
+    );
+}

@@ -46,12 +46,20 @@ async fn rebooted(world: &mut World, name: String) -> Result<(), StepError> {
     world.reboot(&name).await
 }
 
-/// The booted deployment's image and digest, as `bootc status` reports them, are those pushed.
+/// The booted deployment's digest, as `bootc status` reports it, is the one pushed.
 ///
 /// Example: `"homepage" has booted "httpd:latest"`
 #[then(expr = "{string} has booted {string}")]
 async fn has_booted(world: &mut World, name: String, image: String) -> Result<(), StepError> {
-    world.has_booted(&name, &image).await
+    world.has_in(&name, Slot::Booted, &image).await
+}
+
+/// The image a machine takes its updates from has this name and tag.
+///
+/// Example: `"homepage" follows "homepage:latest"`
+#[then(expr = "{string} follows {string}")]
+async fn follows(world: &mut World, name: String, image: String) -> Result<(), StepError> {
+    world.follows(&name, &image).await
 }
 
 /// The staged deployment's digest is the one pushed.

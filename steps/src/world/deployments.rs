@@ -12,6 +12,7 @@ use crate::subject::at_fault;
 /// A place among a machine's deployments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
+    Booted,
     Staged,
     Rollback,
 }
@@ -19,6 +20,7 @@ pub(crate) enum Slot {
 impl Slot {
     fn of(self, status: &Host) -> (Option<&str>, &'static str) {
         match self {
+            Self::Booted => (status.booted_digest(), "booted"),
             Self::Staged => (status.staged_digest(), "staged"),
             Self::Rollback => (status.rollback_digest(), "to go back to"),
         }
@@ -163,6 +165,21 @@ impl World {
             "\"{name}\" has {} {what}, expected {image} at {expected}",
             found.unwrap_or("nothing")
         )))
+    }
+
+    /// The image a machine takes its updates from, by name and tag.
+    pub(crate) async fn follows(&mut self, name: &str, image: &str) -> Result<(), StepError> {
+        let line = self.line().await?;
+        let (known, named) = (line.known(image)?, line.named(image));
+        let expected = known.pushed.tagged(split(&named).1);
+        let status = self.status(name).await?;
+        match status.booted_image() {
+            Some(followed) if followed == expected => Ok(()),
+            followed => Err(StepError::failed(format!(
+                "\"{name}\" follows {}, expected {expected}",
+                followed.unwrap_or("no image")
+            ))),
+        }
     }
 
     pub(crate) async fn has_nothing_staged(&mut self, name: &str) -> Result<(), StepError> {

@@ -132,24 +132,6 @@ impl World {
         .await
     }
 
-    pub(crate) async fn has_booted(&mut self, name: &str, image: &str) -> Result<(), StepError> {
-        let line = self.line().await?;
-        let (known, named) = (line.known(image)?, line.named(image));
-        let machine = self.subject(name)?.machine()?;
-        let status = machine.status().await.map_err(at_fault)?;
-        let reference = known.pushed.tagged(split(&named).1);
-        let (digest, followed) = (status.booted_digest(), status.booted_image());
-        if digest == Some(known.pushed.digest.as_str()) && followed == Some(reference.as_str()) {
-            return Ok(());
-        }
-        Err(StepError::failed(format!(
-            "\"{name}\" has booted {} at {}, expected {reference} at {}",
-            followed.unwrap_or("no image"),
-            digest.unwrap_or("no digest"),
-            known.pushed.digest
-        )))
-    }
-
     pub(super) fn machine_mut(&mut self, name: &str) -> Result<&mut Machine, StepError> {
         match &mut self.subject(name)?.system {
             System::Machine(machine) => Ok(machine),
