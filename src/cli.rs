@@ -300,9 +300,12 @@ impl Loaded {
         use cucumber::World as _;
         let vocabulary: Vec<Phrase> = bootproof_steps::vocabulary()
             .into_iter()
-            .map(|step| Phrase {
-                keyword: step.keyword,
-                example: step.example,
+            .flat_map(|step| {
+                let example = step.example;
+                step.keywords.into_iter().map(move |keyword| Phrase {
+                    keyword,
+                    example: example.clone(),
+                })
             })
             .collect();
         let collection = bootproof_steps::World::collection();

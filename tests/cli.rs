@@ -298,7 +298,7 @@ fn the_vocabulary_the_manual_and_the_completions_are_printed() {
         .bootproof(&["steps"])
         .assert()
         .success()
-        .stdout(contains("When the machine"));
+        .stdout(contains("Virtual machines"));
     project
         .bootproof(&["man"])
         .assert()
@@ -309,6 +309,65 @@ fn the_vocabulary_the_manual_and_the_completions_are_printed() {
         .assert()
         .success()
         .stdout(contains("_bootproof"));
+}
+
+#[test]
+fn the_page_of_the_vocabulary_is_the_one_the_command_prints() {
+    let project = Project::new();
+    let assert = project
+        .bootproof(&["steps", "--format", "markdown"])
+        .assert()
+        .success();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/steps.md");
+    let on_record = std::fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        on_record.as_bytes() == assert.get_output().stdout,
+        "the vocabulary has changed: run `bootproof steps --format markdown > docs/steps.md`"
+    );
+}
+
+#[test]
+fn the_readme_shows_the_tree_the_command_prints() {
+    let project = Project::new();
+    let assert = project
+        .bootproof(&["list", "features/homepage.feature"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .assert()
+        .success();
+    let tree = String::from_utf8_lossy(&assert.get_output().stdout);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    assert!(
+        readme
+            .unwrap()
+            .contains(&format!("homepage.feature\n{tree}```")),
+        "README.md shows another tree than `bootproof list features/homepage.feature` prints:\n{tree}"
+    );
+}
+
+#[test]
+fn a_phrase_with_two_keywords_is_one_entry() {
+    let project = Project::new();
+    let assert = project
+        .bootproof(&["steps", "--format", "json"])
+        .assert()
+        .success();
+    let phrases: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    let deployed: Vec<_> = phrases
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|p| p["expression"] == "the machine {string} is deployed from {string}")
+        .collect();
+    assert_eq!(deployed.len(), 1);
+    assert_eq!(
+        deployed[0]["keywords"],
+        serde_json::json!(["Given", "When"])
+    );
+    project
+        .bootproof(&["steps"])
+        .assert()
+        .success()
+        .stdout(contains("Given or When the machine"));
 }
 
 #[test]

@@ -223,6 +223,7 @@ impl Machine {
     /// When something of it is still there; it is then still in the ledger.
     pub async fn release(self, keep: bool) -> Result<Option<KeptMachine>, MachineError> {
         let machine = self.spec.name.clone();
+        let domain = Some(self.domain.clone());
         let recorder = self.run.recorder.clone();
         let released = if keep {
             self.ssh.forget();
@@ -238,6 +239,7 @@ impl Machine {
         };
         recorder.record(Event::MachineReleased {
             machine,
+            domain,
             kept: released.is_some(),
         });
         Ok(released)
@@ -255,6 +257,7 @@ impl Machine {
         self.forget_domain().await?;
         self.run.recorder.record(Event::MachineReleased {
             machine: self.spec.name.clone(),
+            domain: Some(self.domain.clone()),
             kept: false,
         });
         let mut etc_paths = self.spec.credentials.etc_paths();

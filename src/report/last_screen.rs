@@ -1,5 +1,8 @@
 //! What a run says at its end: what did not pass, where, why, what to look at, what to type.
 
+mod boots;
+mod unproven;
+
 use std::fmt::Write as _;
 
 use bootproof_harness::evidence::Verdict;
@@ -14,12 +17,14 @@ const REASON_LINES: usize = 14;
 /// The last screen of a run.
 pub fn render(summary: &RunSummary, out: &str, paint: Paint) -> String {
     let mut text = String::new();
+    boots::table(&mut text, summary, paint);
     timing(&mut text, &summary.timing, summary.seconds, paint);
     for scenario in &summary.scenarios {
-        if !matches!(scenario.verdict, None | Some(Verdict::Passed)) {
+        if !unproven::is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
             did_not_pass(&mut text, scenario, out, paint);
         }
     }
+    unproven::list(&mut text, summary, paint);
     for warning in &summary.warnings {
         let _ = writeln!(text, "\nwarning: {warning}");
     }
@@ -192,6 +197,7 @@ mod tests {
         });
         recorder.record(Event::MachineReleased {
             machine: "homepage".to_owned(),
+            domain: None,
             kept: true,
         });
         recorder.record(Event::RunFinished {

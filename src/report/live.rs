@@ -10,6 +10,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::paint::{Paint, duration};
 
+/// How often a spinner turns.
+const TICK: Duration = Duration::from_millis(120);
+
 /// Shows a run's events on standard error until they end.
 pub async fn show(mut events: UnboundedReceiver<Envelope>) {
     let terminal = std::io::stderr().is_terminal();
@@ -17,6 +20,32 @@ pub async fn show(mut events: UnboundedReceiver<Envelope>) {
     while let Some(envelope) = events.recv().await {
         live.take(&envelope);
     }
+}
+
+/// Says what is being done for as long as it lasts, before there are events to tell it.
+pub async fn meanwhile<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let spinner = if std::io::stderr().is_terminal() {
+        let spinner = spinner();
+        spinner.set_message(what.to_owned());
+        spinner.enable_steady_tick(TICK);
+        Some(spinner)
+    } else {
+        let _ = writeln!(std::io::stderr(), "{what}");
+        None
+    };
+    let done = work.await;
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    done
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 struct Live {
@@ -102,13 +131,8 @@ impl Live {
                 };
                 let line = format!("\n{}{again} {}", paint.bold(name), paint.dim(id));
                 let bar = self.bars.as_ref().map(|bars| {
-                    let bar = bars.add(ProgressBar::new_spinner());
-                    if let Ok(style) =
-                        ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}")
-                    {
-                        bar.set_style(style);
-                    }
-                    bar.enable_steady_tick(Duration::from_millis(120));
+                    let bar = bars.add(spinner());
+                    bar.enable_steady_tick(TICK);
                     bar
                 });
                 self.open.insert(

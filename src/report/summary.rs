@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bootproof_harness::evidence::{EVENT_SCHEMA, Envelope, Event, PlannedScenario, Verdict};
 use thiserror::Error;
 
-pub use shape::{Attachment, By, Disk, Image, Machine, Profile, RunSummary, Scenario, Step};
+pub use shape::{Attachment, Boot, By, Disk, Image, Machine, Profile, RunSummary, Scenario, Step};
 
 use super::timing::{self, Piece};
 
@@ -35,11 +35,30 @@ pub enum FoldError {
 }
 
 impl RunSummary {
-    /// Reads a record's lines; a last line cut short by a crash is left out.
-    pub fn read(text: &str) -> Vec<Envelope> {
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+    /// Folds a record as it stands in its file.
+    ///
+    /// # Errors
+    /// As [`RunSummary::from_events`].
+    pub fn from_record(text: &str) -> Result<Self, FoldError> {
+        let (events, unread) = Self::read(text);
+        let mut summary = Self::from_events(&events)?;
+        if unread > 0 {
+            let lines = if unread == 1 { "line" } else { "lines" };
+            summary.warnings.push(format!(
+                "{unread} {lines} of the record cannot be read: what they tell is missing here"
+            ));
+        }
+        Ok(summary)
+    }
+
+    /// A record's events, and how many of its lines are none. A last line cut short by a crash is left out.
+    fn read(text: &str) -> (Vec<Envelope>, usize) {
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines().filter(|line| !line.trim().is_empty());
+        let read: Vec<Option<Envelope>> =
+            lines.map(|line| serde_json::from_str(line).ok()).collect();
+        let unread = read.iter().filter(|event| event.is_none()).count();
+        (read.into_iter().flatten().collect(), unread)
     }
 
     /// Folds a run's events.
@@ -56,9 +75,12 @@ impl RunSummary {
             summary.take(envelope, &mut pieces);
         }
         if summary.incomplete {
-            summary.seconds = (summary.ended - summary.began)
+            let recorded = (summary.ended - summary.began)
                 .total(jiff::Unit::Second)
                 .unwrap_or(0.0);
+            // The run began before its first event: the host was tried first.
+            let worked = pieces.iter().map(|p| p.began + p.seconds);
+            summary.seconds = worked.fold(recorded, f64::max);
         }
         for scenario in &summary.scenarios {
             let word = match scenario.verdict {
@@ -152,7 +174,7 @@ impl RunSummary {
                 self.incomplete = false;
             }
             event => {
-                self.thing(envelope.scenario.as_deref(), event);
+                self.thing(envelope);
                 let mine =
                     |s: &&mut Scenario| Some(s.planned.id.as_str()) == envelope.scenario.as_deref();
                 if let Some(scenario) = self.scenarios.iter_mut().find(mine) {
@@ -163,8 +185,8 @@ impl RunSummary {
     }
 
     /// Images, disks and machines.
-    fn thing(&mut self, scenario: Option<&str>, event: &Event) {
-        match event {
+    fn thing(&mut self, envelope: &Envelope) {
+        match &envelope.event {
             Event::ImageBuilt {
                 image,
                 id,
@@ -203,24 +225,40 @@ impl RunSummary {
             } => self.machines.push(Machine {
                 machine: machine.clone(),
                 domain: domain.clone(),
-                scenario: scenario.map(str::to_owned),
+                scenario: envelope.scenario.clone(),
                 ports: ports.clone(),
                 client: None,
                 boots: Vec::new(),
                 kept: None,
             }),
-            Event::Booted { machine, boot } => {
-                if let Some(machine) = self.machine(machine) {
-                    machine.boots.push(boot.clone());
+            Event::Booted {
+                machine,
+                domain,
+                boot,
+            } => {
+                if let Some(machine) = self.machine(machine, domain.as_deref()) {
+                    machine.boots.push(Boot {
+                        scenario: envelope.scenario.clone(),
+                        at: envelope.at,
+                        seen: boot.clone(),
+                    });
                 }
             }
-            Event::Client { machine, version } => {
-                if let Some(machine) = self.machine(machine) {
+            Event::Client {
+                machine,
+                domain,
+                version,
+            } => {
+                if let Some(machine) = self.machine(machine, domain.as_deref()) {
                     machine.client = Some(version.clone());
                 }
             }
-            Event::MachineReleased { machine, kept } => {
-                if let Some(machine) = self.machine(machine) {
+            Event::MachineReleased {
+                machine,
+                domain,
+                kept,
+            } => {
+                if let Some(machine) = self.machine(machine, domain.as_deref()) {
                     machine.kept = Some(*kept);
                 }
             }
@@ -253,18 +291,17 @@ impl RunSummary {
         }
     }
 
-    /// The newest machine of a name that is not gone.
-    fn machine(&mut self, name: &str) -> Option<&mut Machine> {
-        let mut of_name: Vec<_> = self
-            .machines
-            .iter_mut()
-            .filter(|m| m.machine == name)
-            .collect();
-        let alive = of_name.iter().rposition(|m| m.kept.is_none());
-        match alive {
-            Some(place) => Some(of_name.swap_remove(place)),
-            None => of_name.pop(),
+    /// The machine an event speaks of. A record without domains is one of a time without machines of the same name
+    /// side by side: there it is the newest of that name that is not gone.
+    fn machine(&mut self, name: &str, domain: Option<&str>) -> Option<&mut Machine> {
+        if let Some(domain) = domain {
+            return self.machines.iter_mut().find(|m| m.domain == domain);
         }
+        let of_name = |m: &Machine| m.machine == name;
+        let alive = |m: &Machine| of_name(m) && m.kept.is_none();
+        let place = self.machines.iter().rposition(alive);
+        let place = place.or_else(|| self.machines.iter().rposition(of_name))?;
+        self.machines.get_mut(place)
     }
 }
 

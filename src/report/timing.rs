@@ -27,7 +27,8 @@ pub struct Row {
     pub seconds: f64,
 }
 
-const KINDS: [Work; 8] = [
+const KINDS: [Work; 9] = [
+    Work::Probe,
     Work::ImageBuild,
     Work::Push,
     Work::Disk,

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder};
+use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder, Work};
 use bootproof_harness::ledger::cache::cap_cache;
 use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
@@ -107,6 +107,8 @@ struct Begun {
     places: Places,
     capability: Capability,
     began: Instant,
+    /// When what the host can do was tried, and how long that took.
+    probed: (Instant, Duration),
 }
 
 async fn begin(
@@ -127,9 +129,13 @@ async fn begin(
         .iter()
         .map(|i| asked.plan.scenarios[*i].tier)
         .collect();
-    let capability = Capability::probe(&tiers, asked.accel, asked.require).await?;
+    let probing = Instant::now();
+    let probe = Capability::probe(&tiers, asked.accel, asked.require);
+    let capability = live::meanwhile("trying what this host can do", probe).await?;
+    let probed = (probing, probing.elapsed());
     dirs.out = out::prepare(asked.out.as_deref(), id)?;
     let recorder = Recorder::create(&dirs.out.join("events.ndjson")).map_err(fault)?;
+    let recorder = recorder.counted_from(began);
     let run = Run {
         id: id.clone(),
         dirs,
@@ -149,6 +155,7 @@ async fn begin(
         places,
         capability,
         began,
+        probed,
     })
 }
 
@@ -304,6 +311,9 @@ impl Begun {
         self.run.recorder.record(Event::Planned {
             scenarios: asked.plan.planned(&asked.chosen),
         });
+        let (began, took) = self.probed;
+        let what = "what this host can do";
+        self.run.recorder.spent(Work::Probe, what, began, took);
     }
 
     /// The last event, and the exit code that goes with it.
@@ -334,7 +344,7 @@ impl Begun {
     /// The summary, from the record on disk: what it cannot tell, no report tells.
     fn summary(&self) -> Result<RunSummary, Ended> {
         let text = std::fs::read_to_string(self.run.dirs.out.join("events.ndjson"))?;
-        RunSummary::from_events(&RunSummary::read(&text)).map_err(fault)
+        RunSummary::from_record(&text).map_err(fault)
     }
 
     fn report(&self) -> Result<(), Ended> {

@@ -14,5 +14,5 @@ mod world;
 
 pub use error::{StepError, chain};
 pub use shared::{Options, Shared};
-pub use vocabulary::{StepDoc, matching, vocabulary};
+pub use vocabulary::{Chapter, Placeholder, StepDoc, chapters, matching, placeholders, vocabulary};
 pub use world::{Entered, World};

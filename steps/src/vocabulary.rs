@@ -1,15 +1,19 @@
 //! The vocabulary as a person reads it, taken from the step definitions' own source.
 
+use cucumber::Parameter;
 use cucumber::gherkin::StepType;
 use serde::Serialize;
 
 use crate::World;
+use crate::parameter::{Fact, Names, Refusal, Release, Service};
 
 /// One phrase of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepDoc {
-    /// `Given`, `When` or `Then`.
-    pub keyword: String,
+    /// The chapter's title.
+    pub chapter: String,
+    /// `Given`, `When`, `Then`: all it may begin with.
+    pub keywords: Vec<String>,
     /// The regular expression or Cucumber expression it is found by.
     pub expression: String,
     /// What it does.
@@ -18,6 +22,44 @@ pub struct StepDoc {
     pub example: String,
     /// Its source file.
     pub file: String,
+}
+
+/// A chapter of the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chapter {
+    /// Its title.
+    pub title: String,
+    /// What more is said of it; often nothing.
+    pub about: String,
+    /// Its phrases, in the order of its file.
+    pub steps: Vec<StepDoc>,
+}
+
+/// A word in braces of the expressions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placeholder {
+    /// Its name, without the braces.
+    pub name: &'static str,
+    /// The regular expression of what may stand for it.
+    pub regex: &'static str,
+}
+
+/// The words in braces that are the vocabulary's own; `{string}` and `{int}` are everybody's.
+#[must_use]
+pub fn placeholders() -> Vec<Placeholder> {
+    fn of<P: Parameter>() -> Placeholder {
+        Placeholder {
+            name: P::NAME,
+            regex: P::REGEX,
+        }
+    }
+    vec![
+        of::<Names>(),
+        of::<Release>(),
+        of::<Service>(),
+        of::<Fact>(),
+        of::<Refusal>(),
+    ]
 }
 
 /// The chapters: every file with step definitions.
@@ -63,26 +105,59 @@ const CHAPTERS: &[(&str, &str)] = &[
 /// Every phrase, in the order of the chapters.
 #[must_use]
 pub fn vocabulary() -> Vec<StepDoc> {
+    chapters().into_iter().flat_map(|c| c.steps).collect()
+}
+
+/// The chapters with their phrases.
+#[must_use]
+pub fn chapters() -> Vec<Chapter> {
     CHAPTERS
         .iter()
-        .flat_map(|(file, source)| read(file, source))
+        .map(|(file, source)| chapter(file, source))
         .collect()
 }
 
-fn read(file: &str, source: &str) -> Vec<StepDoc> {
-    let mut found = Vec::new();
+/// A chapter's file: its title is what its own words say up to a colon, or all they say.
+fn chapter(file: &str, source: &str) -> Chapter {
+    let words: Vec<&str> = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(str::trim)
+        .collect();
+    let words = words.join(" ");
+    let (title, about) = words.split_once(": ").unwrap_or((&words, ""));
+    let title = title.trim_end_matches('.').to_owned();
+    Chapter {
+        steps: read(&title, file, source),
+        about: about.to_owned(),
+        title,
+    }
+}
+
+fn read(chapter: &str, file: &str, source: &str) -> Vec<StepDoc> {
+    let mut found: Vec<StepDoc> = Vec::new();
     let mut doc: Vec<&str> = Vec::new();
+    // How many phrases there were before the definition that is being read.
+    let mut before = 0;
     for line in source.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
         } else if let Some((keyword, expression)) = attribute(line) {
+            let same = found[before..]
+                .iter_mut()
+                .find(|s| s.expression == expression);
+            if let Some(step) = same {
+                step.keywords.push(keyword);
+                continue;
+            }
             let (example, words): (Vec<&str>, Vec<&str>) = doc
                 .iter()
                 .copied()
                 .filter(|l| !l.is_empty())
                 .partition(|l| l.starts_with("Example: "));
             found.push(StepDoc {
-                keyword,
+                chapter: chapter.to_owned(),
+                keywords: vec![keyword],
                 expression,
                 doc: words.join(" "),
                 example: example
@@ -95,6 +170,7 @@ fn read(file: &str, source: &str) -> Vec<StepDoc> {
             });
         } else if !line.starts_with("#[") {
             doc.clear();
+            before = found.len();
         }
     }
     found
@@ -162,18 +238,53 @@ mod tests {
     fn every_definition_has_words_and_an_example_it_matches() {
         let all = vocabulary();
         assert_eq!(
-            all.len(),
+            all.iter().map(|step| step.keywords.len()).sum::<usize>(),
             collection_size(),
             "a chapter is missing from CHAPTERS, or an attribute is not on one line"
         );
         for step in all {
             assert!(!step.doc.is_empty(), "no words: {step:?}");
-            let ty = match step.keyword.as_str() {
-                "Given" => StepType::Given,
-                "When" => StepType::When,
-                _ => StepType::Then,
-            };
-            assert_eq!(matching(ty, &step.example), Ok(true), "{step:?}");
+            for keyword in &step.keywords {
+                let ty = match keyword.as_str() {
+                    "Given" => StepType::Given,
+                    "When" => StepType::When,
+                    _ => StepType::Then,
+                };
+                assert_eq!(matching(ty, &step.example), Ok(true), "{step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_definition_is_one_phrase_whatever_it_begins_with() {
+        let source = "//! Pages: those of a server.\n\n/// Opens it.\n///\n/// Example: `the door \"a\" is opened`\n\
+            #[given(expr = \"the door {string} is opened\")]\n#[when(expr = \"the door {string} is opened\")]\n\
+            async fn opened() {}\n\n/// Is open.\n///\n/// Example: `it is open`\n#[then(\"it is open\")]\nasync fn open() {}\n";
+        let chapter = chapter("pages.rs", source);
+        assert_eq!(
+            (chapter.title.as_str(), chapter.about.as_str()),
+            ("Pages", "those of a server.")
+        );
+        let keywords: Vec<_> = chapter.steps.iter().map(|s| s.keywords.join("/")).collect();
+        assert_eq!(keywords, ["Given/When", "Then"]);
+        assert_eq!(chapter.steps[1].doc, "Is open.");
+    }
+
+    #[test]
+    fn every_word_in_braces_is_known() {
+        let own: Vec<_> = placeholders().iter().map(|p| p.name).collect();
+        for step in vocabulary() {
+            // A regular expression has no words in braces.
+            if step.expression.starts_with('^') {
+                continue;
+            }
+            for piece in step.expression.split('{').skip(1) {
+                let name = piece.split('}').next().unwrap_or_default();
+                assert!(
+                    ["string", "int"].contains(&name) || own.contains(&name),
+                    "{name}"
+                );
+            }
         }
     }
 }

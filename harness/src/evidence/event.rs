@@ -76,6 +76,8 @@ pub enum Work {
     Http,
     /// Waiting for anything else.
     Waiting,
+    /// Trying what the host can do, before anything runs.
+    Probe,
     /// The harness itself: what no other kind accounts for.
     Harness,
 }
@@ -92,6 +94,7 @@ impl Work {
             Self::GuestCommand => "guest command",
             Self::Http => "HTTP",
             Self::Waiting => "waiting",
+            Self::Probe => "host probe",
             Self::Harness => "harness itself",
         }
     }
@@ -286,12 +289,16 @@ pub enum Event {
         /// libvirt's name for it.
         domain: String,
         /// The forwarded ports on 127.0.0.1, by guest port.
+        #[serde(deserialize_with = "ports")]
         ports: BTreeMap<u16, u16>,
     },
     /// A machine is reachable after a boot, and what it said of itself.
     Booted {
         /// Its name in the feature.
         machine: String,
+        /// libvirt's name for it: scenarios side by side may have machines of the same name. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
         /// The boot.
         boot: Boot,
     },
@@ -299,6 +306,9 @@ pub enum Event {
     Client {
         /// The machine's name.
         machine: String,
+        /// libvirt's name for it: scenarios side by side may have machines of the same name. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
         /// What `bootc --version` prints.
         version: String,
     },
@@ -325,6 +335,9 @@ pub enum Event {
     MachineReleased {
         /// The machine's name.
         machine: String,
+        /// libvirt's name for it: scenarios side by side may have machines of the same name. Older records have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
         /// Whether it was kept.
         kept: bool,
     },
@@ -356,3 +369,14 @@ impl Event {
         matches!(self, Self::Console { .. } | Self::Doing { .. })
     }
 }
+
+/// JSON's keys are texts, and serde does not read numbers from them within a tagged enum.
+fn ports<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<u16, u16>, D::Error> {
+    BTreeMap::<String, u16>::deserialize(from)?
+        .into_iter()
+        .map(|(guest, host)| Ok((guest.parse().map_err(serde::de::Error::custom)?, host)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -60,6 +60,15 @@ impl Recorder {
             std::fs::create_dir_all(folder).map_err(fail)?;
         }
         Ok(Self::over(Some(File::create(path).map_err(fail)?)))
+    }
+
+    /// Counts the run's seconds from a moment before there was a record.
+    #[must_use]
+    pub fn counted_from(self, began: Instant) -> Self {
+        Self {
+            started: began,
+            ..self
+        }
     }
 
     /// A record that is only watched, for tests and for commands that are no run.
@@ -169,6 +178,21 @@ impl Recorder {
         }
     }
 
+    /// Records a piece of work that was over before there was a record, and ended well.
+    pub fn spent(&self, kind: Work, what: impl Into<String>, began: Instant, took: Duration) {
+        self.record(Event::WorkFinished {
+            kind,
+            what: what.into(),
+            began: self.since_start(began),
+            seconds: took.as_secs_f64(),
+            ok: true,
+        });
+    }
+
+    fn since_start(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.started).as_secs_f64()
+    }
+
     /// Does a piece of work under a span of its own.
     ///
     /// # Errors
@@ -222,7 +246,7 @@ impl Span {
 
     /// How long it has been going on.
     #[must_use]
-    pub fn elapsed(&self) -> std::time::Duration {
+    pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 }
@@ -232,10 +256,7 @@ impl Drop for Span {
         self.recorder.record(Event::WorkFinished {
             kind: self.kind,
             what: std::mem::take(&mut self.what),
-            began: self
-                .began
-                .saturating_duration_since(self.recorder.started)
-                .as_secs_f64(),
+            began: self.recorder.since_start(self.began),
             seconds: self.began.elapsed().as_secs_f64(),
             ok: self.ok,
         });
@@ -281,6 +302,20 @@ mod tests {
             panic!("another event");
         };
         assert_eq!(message, "password [redacted] refused");
+    }
+
+    #[test]
+    fn work_before_the_record_counts_from_when_the_run_began() {
+        let began = Instant::now();
+        let recorder = Recorder::unrecorded().counted_from(began);
+        let mut seen = recorder.watch();
+        let later = began + Duration::from_secs(1);
+        recorder.spent(Work::Probe, "a probe", later, Duration::from_secs(2));
+        let event = seen.try_recv().unwrap().event;
+        let Event::WorkFinished { began, seconds, .. } = event else {
+            panic!("another event");
+        };
+        assert_eq!((began, seconds), (1.0, 2.0));
     }
 
     #[test]

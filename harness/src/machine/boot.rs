@@ -122,6 +122,7 @@ impl Machine {
         };
         self.run.recorder.record(Event::Booted {
             machine: self.spec.name.clone(),
+            domain: Some(self.domain.clone()),
             boot: boot.clone(),
         });
         let failed_before = self.boots.last().map(|b| b.failed_units.clone());
@@ -229,6 +230,12 @@ impl Machine {
 
     /// Waits until starting has come to an end, well or not: only then can failed units be counted.
     async fn settled(&self) -> Result<(), MachineError> {
+        let what = format!("{}: starting comes to an end", self.spec.name);
+        let waiting = self.run.recorder.timed(Work::Waiting, what, self.settle());
+        waiting.await
+    }
+
+    async fn settle(&self) -> Result<(), MachineError> {
         let deadline = self.run.guest_deadline(SETTLE);
         let remote = Remote::argv(["systemctl", "is-system-running", "--wait"])
             .as_root()
@@ -257,6 +264,7 @@ impl Machine {
         let version = output.text();
         self.run.recorder.record(Event::Client {
             machine: self.spec.name.clone(),
+            domain: Some(self.domain.clone()),
             version: version.clone(),
         });
         self.client = Some(version);

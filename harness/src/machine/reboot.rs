@@ -6,7 +6,7 @@ use super::boot::{Awaited, Before};
 use super::downtime::Watch;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
-use crate::evidence::Boot;
+use crate::evidence::{Boot, Work};
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};
 
@@ -143,6 +143,12 @@ impl Machine {
 
     /// Asks it to power off, and waits until it has.
     pub(super) async fn power_off(&self) -> Result<(), MachineError> {
+        let what = format!("{}: power off", self.spec.name);
+        let waiting = self.run.recorder.timed(Work::Waiting, what, self.off());
+        waiting.await
+    }
+
+    async fn off(&self) -> Result<(), MachineError> {
         let remote = Remote::argv(["systemctl", "poweroff"])
             .as_root()
             .deadline(self.run.guest_deadline(ACCEPT));

@@ -133,6 +133,68 @@ fn an_unknown_key_gets_its_place_and_the_one_that_was_meant() {
     assert!(said.ends_with("(did you mean context?)"), "{said}");
 }
 
+/// The keys of a table: serde names them all where it meets one it does not know.
+fn keys_of(table: &str) -> std::collections::BTreeSet<String> {
+    // A table of an array stands before those that are plain.
+    let unknown = format!("{table}\nno-such-key = 1\n");
+    let toml = match GOOD.split_once(&format!("{table}\n")) {
+        Some((before, after)) => format!("{before}{unknown}{after}"),
+        None if table.is_empty() => format!("{unknown}{GOOD}"),
+        None => format!("{GOOD}\n{unknown}"),
+    };
+    let said = Lab::new(&toml).said().remove(0);
+    let known = said
+        .split_once("expected ")
+        .unwrap_or_else(|| panic!("{said}"))
+        .1;
+    let known = known.split('`').skip(1).step_by(2).map(str::to_owned);
+    known.collect()
+}
+
+#[test]
+fn the_reference_has_every_key_and_no_other() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/profile.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let tables = [
+        ("## The file itself", ""),
+        ("## `[login]`", "[login]"),
+        ("## `[web]`", "[web]"),
+        ("## `[releases.old]` and `[releases.new]`", "[releases.old]"),
+        ("## `[update]`", "[update]"),
+        ("## `[commands]`", "[commands]"),
+        ("## `[database]`", "[database]"),
+        ("## `[[snapshots.redact]]`", "[[snapshots.redact]]"),
+        (
+            "## `[bases.\"REFERENCE\"]`",
+            "[bases.\"registry.bootproof.test/upstream/base:1\"]",
+        ),
+        ("## `[images.NAME]`", "[images.soe]"),
+        ("## `[disk]`", "[disk]"),
+        ("## `[machine]`", "[machine]"),
+        ("## `[boot]`", "[boot]"),
+    ];
+    for (heading, table) in tables {
+        let (_, section) = page
+            .split_once(&format!("\n{heading}\n"))
+            .unwrap_or_else(|| panic!("docs/profile.md has no \"{heading}\""));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let mut told: std::collections::BTreeSet<String> = section
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+            .collect();
+        if table.is_empty() {
+            // Each of the file's tables has a section of its own.
+            let tables = page.lines().filter_map(|l| l.strip_prefix("## `["));
+            told.extend(tables.map(|t| {
+                let name = t.trim_start_matches('[');
+                let end = name.find(|c: char| !c.is_ascii_lowercase());
+                name[..end.unwrap_or(name.len())].to_owned()
+            }));
+        }
+        assert_eq!(told, keys_of(table), "docs/profile.md: {heading}");
+    }
+}
+
 #[test]
 fn another_schema_is_told_before_its_keys() {
     assert_eq!(

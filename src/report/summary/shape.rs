@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{Boot, PlannedScenario, Verdict};
+use bootproof_harness::evidence::{self, PlannedScenario, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -173,8 +173,20 @@ pub struct Machine {
     pub ports: BTreeMap<u16, u16>,
     /// What its client says of itself.
     pub client: Option<String>,
-    /// Every boot.
+    /// Every boot it had itself, in order.
     pub boots: Vec<Boot>,
     /// Whether it was kept; `null` when the record does not say what became of it.
     pub kept: Option<bool>,
+}
+
+/// A boot of a machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct Boot {
+    /// The scenario it happened in: a machine that is handed over boots in several.
+    pub scenario: Option<String>,
+    /// When it was recorded: reachable, settled, and asked about itself.
+    pub at: Timestamp,
+    /// What the machine said of itself.
+    #[serde(flatten)]
+    pub seen: evidence::Boot,
 }

@@ -36,7 +36,7 @@ fn drain(seen: &mut tokio::sync::mpsc::UnboundedReceiver<Envelope>) -> Vec<Envel
     std::iter::from_fn(|| seen.try_recv().ok()).collect()
 }
 
-fn step(recorder: &Recorder, index: usize, verdict: Option<Verdict>) {
+pub(crate) fn step(recorder: &Recorder, index: usize, verdict: Option<Verdict>) {
     recorder.record(Event::StepStarted {
         index,
         keyword: "Given".to_owned(),
@@ -53,7 +53,7 @@ fn step(recorder: &Recorder, index: usize, verdict: Option<Verdict>) {
     }
 }
 
-fn finish(recorder: &Recorder, verdict: Verdict) {
+pub(crate) fn finish(recorder: &Recorder, verdict: Verdict) {
     recorder.record(Event::ScenarioFinished {
         verdict,
         reason: (verdict != Verdict::Passed).then(|| "no answer".to_owned()),
@@ -109,8 +109,9 @@ fn a_run_that_crashed_is_told_as_far_as_it_came() {
         .map(|e| serde_json::to_string(e).unwrap() + "\n")
         .collect();
     text.push_str("{\"seq\":99,\"at\":\"20");
-    let summary = RunSummary::from_events(&RunSummary::read(&text)).unwrap();
+    let summary = RunSummary::from_record(&text).unwrap();
     assert!(summary.incomplete);
+    assert_eq!(summary.warnings, [] as [String; 0]);
     assert_eq!(summary.exit_code, None);
     assert_eq!(summary.counts[NOT_RUN], 2);
     assert_eq!(summary.counts[UNFINISHED], 1);
@@ -135,7 +136,7 @@ fn a_repeat_replaces_the_steps_and_is_counted() {
 }
 
 #[test]
-fn a_build_and_its_push_are_one_image_and_boots_go_to_their_machine() {
+fn a_build_and_its_push_are_one_image() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
@@ -153,30 +154,150 @@ fn a_build_and_its_push_are_one_image_and_boots_go_to_their_machine() {
             digest: "sha256:1".to_owned(),
         });
     }
-    for domain in ["first", "second"] {
-        recorder.record(Event::MachineCreated {
-            machine: "homepage".to_owned(),
-            domain: domain.to_owned(),
-            ports: BTreeMap::new(),
-        });
-        recorder.record(Event::Booted {
-            machine: "homepage".to_owned(),
-            boot: Boot::default(),
-        });
-        recorder.record(Event::MachineReleased {
-            machine: "homepage".to_owned(),
-            kept: false,
-        });
-    }
     let summary = RunSummary::from_events(&drain(&mut seen)).unwrap();
     assert_eq!(summary.images.len(), 1);
     assert_eq!(summary.images[0].tags, ["12", "latest"]);
-    assert!(
-        summary
-            .machines
-            .iter()
-            .all(|m| m.boots.len() == 1 && m.kept == Some(false))
+}
+
+fn created(recorder: &Recorder, domain: &str) {
+    recorder.record(Event::MachineCreated {
+        machine: "homepage".to_owned(),
+        domain: domain.to_owned(),
+        ports: BTreeMap::new(),
+    });
+}
+
+fn booted(recorder: &Recorder, domain: Option<&str>, boot_id: &str) {
+    recorder.record(Event::Booted {
+        machine: "homepage".to_owned(),
+        domain: domain.map(str::to_owned),
+        boot: Boot {
+            boot_id: boot_id.to_owned(),
+            ..Boot::default()
+        },
+    });
+}
+
+fn released(recorder: &Recorder, domain: Option<&str>, kept: bool) {
+    recorder.record(Event::MachineReleased {
+        machine: "homepage".to_owned(),
+        domain: domain.map(str::to_owned),
+        kept,
+    });
+}
+
+/// Each machine's domain, its boots with their scenarios, and whether it was kept.
+fn machines(events: &[Envelope]) -> Vec<(String, Vec<String>, Option<bool>)> {
+    let summary = RunSummary::from_events(events).unwrap();
+    let of = |machine: &Machine| {
+        let boots = machine.boots.iter().map(|boot| {
+            let scenario = boot.scenario.as_deref().unwrap_or("none");
+            format!("{} in {scenario}", boot.seen.boot_id)
+        });
+        (machine.domain.clone(), boots.collect(), machine.kept)
+    };
+    summary.machines.iter().map(of).collect()
+}
+
+#[test]
+fn machines_of_the_same_name_side_by_side_keep_their_boots_apart() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    let (two, five, nine) = (
+        recorder.within("a.feature:2"),
+        recorder.within("a.feature:5"),
+        recorder.within("a.feature:9"),
     );
+    created(&two, "first");
+    created(&five, "second");
+    booted(&five, Some("second"), "s1");
+    booted(&two, Some("first"), "f1");
+    recorder.record(Event::Client {
+        machine: "homepage".to_owned(),
+        domain: Some("first".to_owned()),
+        version: "bootc 1".to_owned(),
+    });
+    released(&five, Some("second"), true);
+    // Handed over.
+    booted(&nine, Some("first"), "f2");
+    let events = drain(&mut seen);
+    let boots = |of: &[&str]| of.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        machines(&events),
+        [
+            (
+                "first".to_owned(),
+                boots(&["f1 in a.feature:2", "f2 in a.feature:9"]),
+                None
+            ),
+            (
+                "second".to_owned(),
+                boots(&["s1 in a.feature:5"]),
+                Some(true)
+            ),
+        ]
+    );
+    let summary = RunSummary::from_events(&events).unwrap();
+    assert_eq!(summary.machines[0].client.as_deref(), Some("bootc 1"));
+    assert_eq!(summary.machines[1].client, None);
+}
+
+#[test]
+fn a_record_without_domains_goes_by_names() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    for domain in ["first", "second"] {
+        created(&recorder, domain);
+        booted(&recorder, None, domain);
+        released(&recorder, None, false);
+    }
+    let of = |domain: &str| {
+        let boots = vec![format!("{domain} in none")];
+        (domain.to_owned(), boots, Some(false))
+    };
+    assert_eq!(machines(&drain(&mut seen)), [of("first"), of("second")]);
+}
+
+#[test]
+fn a_boot_in_the_summary_has_all_the_machine_said_and_its_scenario() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    let two = recorder.within("a.feature:2");
+    created(&two, "first");
+    booted(&two, Some("first"), "b");
+    let summary = RunSummary::from_events(&drain(&mut seen)).unwrap();
+    let json = serde_json::to_value(&summary.machines[0].boots[0]).unwrap();
+    for key in [
+        "scenario",
+        "at",
+        "index",
+        "boot_id",
+        "digest",
+        "image",
+        "os_release",
+        "kernel",
+        "seconds_to_reachable",
+        "soft",
+        "page_down_seconds",
+        "failed_units",
+        "etc_drift",
+    ] {
+        assert!(json.get(key).is_some(), "{key}: {json}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_told() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    let start = serde_json::to_string(&drain(&mut seen)[0]).unwrap();
+    let text = format!("{start}\n{{\"seq\":1,\"event\":\"unheard_of\"}}\n");
+    let summary = RunSummary::from_record(&text).unwrap();
+    assert!(summary.warnings[0].starts_with("1 line of the record"));
 }
 
 #[test]
