@@ -32,7 +32,7 @@ pub use spec::{DomainSpec, Exceptions, MachineSpec, SSH_PORT, domain_name, slug}
 pub use start::Machines;
 
 use crate::bootc::{Host, Queued, Verb};
-use crate::evidence::{Boot, Event, Recorder, Work};
+use crate::evidence::{Boot, Event, Recorder};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
@@ -250,10 +250,7 @@ impl Machine {
     /// # Errors
     /// When it is not off in time.
     pub async fn shutdown(self) -> Result<Halted, MachineError> {
-        let what = format!("{}: to shut down", self.spec.name);
-        let span = self.run.recorder.span(Work::Waiting, what);
         self.power_off().await?;
-        span.done();
         self.forget_domain().await?;
         self.run.recorder.record(Event::MachineReleased {
             machine: self.spec.name.clone(),

@@ -101,10 +101,7 @@ impl Machine {
         self.reach(&awaited).await?;
         let seconds = awaited.began.elapsed().as_secs_f64();
         span.done();
-        let settling = format!("{}: to settle", self.spec.name);
-        let span = self.run.recorder.span(Work::Waiting, settling);
         self.settled().await?;
-        span.done();
         let page_down_seconds = match awaited.watch.take() {
             Some(watch) => watch.end().await,
             None => None,
