@@ -64,14 +64,33 @@ pub(super) async fn podman(bench: &Bench) -> Check {
             Check::ok("podman", found, &CONTAINERS)
         }
         Err(failure) => {
+            let failure = without_log_lines(&failure);
             let fix = podman_fix(bench, &failure).unwrap_or(install);
             Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)
         }
     }
 }
 
+/// What a failed podman said, without what it logs at each command: `time="…" level=… msg="…"`.
+pub(super) fn without_log_lines(said: &str) -> String {
+    let mut lines = said.lines();
+    let first = lines.next().unwrap_or_default();
+    let first = first.split("time=\"").next().unwrap_or_default();
+    let rest = lines.filter(|line| !line.trim_start().starts_with("time=\""));
+    let kept: Vec<&str> = std::iter::once(first)
+        .chain(rest)
+        .map(str::trim_end)
+        .collect();
+    kept.join(" ").trim().to_owned()
+}
+
 /// What helps against a failure whose cause is known.
 fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
+    if failure.contains("/dev/net/tun") {
+        return Some(
+            "chmod 666 /dev/net/tun as root, as udev would have it, or ./ci/setup".to_owned(),
+        );
+    }
     let tool = if failure.contains("unable to execute nft") {
         "nftables"
     } else if bench.facts.cgroup_version == 1 {
