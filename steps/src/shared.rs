@@ -63,8 +63,8 @@ pub struct Shared {
     lines: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Line>>>>>,
     /// How many divisions the registry has.
     divisions: AtomicUsize,
-    /// What the tags meant when a scenario ended from which several start.
-    tags: Mutex<BTreeMap<String, Tags>>,
+    /// The division of the registry, and what the tags meant in it, when a scenario ended from which several start.
+    tags: Mutex<BTreeMap<String, (Images, Tags)>>,
     estates: Mutex<BTreeMap<String, Estate>>,
 }
 
@@ -199,16 +199,19 @@ impl Shared {
     }
 
     async fn begin_line(&self, entered: &Entered) -> Result<Arc<Line>, StepError> {
-        let images = self.images().await?;
-        let tags = match &entered.parent {
-            Some(parent) => lock(&self.tags).get(parent).cloned().unwrap_or_default(),
-            None => Tags::default(),
+        let parent = entered.parent.as_ref();
+        let left = parent.and_then(|parent| lock(&self.tags).get(parent).cloned());
+        let (images, tags) = match left {
+            Some(left) => left,
+            None => (self.images().await?.clone(), Tags::default()),
         };
         let number = self.divisions.fetch_add(1, Ordering::Relaxed) + 1;
         let images = images
             .divided(&format!("line-{number}"), &tags.pushed())
-            .await;
-        Ok(Arc::new(Line::new(images.map_err(at_fault)?, tags)))
+            .await
+            // What an earlier scenario pushed was there: whatever stands in the way is not the product.
+            .map_err(|error| StepError::sorted(&error, true))?;
+        Ok(Arc::new(Line::new(images, tags)))
     }
 
     /// Keeps what a scenario leaves for those that start from it: the machines themselves for one, their disks for
@@ -219,7 +222,8 @@ impl Shared {
             estate.running = subjects;
         } else {
             if let Some(line) = lock(&self.lines).get(&entered.line).and_then(|l| l.get()) {
-                lock(&self.tags).insert(entered.id.clone(), line.tags());
+                let left = (line.images.clone(), line.tags());
+                lock(&self.tags).insert(entered.id.clone(), left);
             }
             for (name, subject) in subjects {
                 match subject.shut_down().await {
