@@ -81,8 +81,7 @@ impl DomainState {
     /// it crashed is a QEMU that ended: a guest's panic leaves the domain there, crashed (`on_crash` is `preserve`).
     #[must_use]
     pub fn is_infrastructure(&self) -> bool {
-        !(self.state == "crashed"
-            || matches!(self.reason.as_str(), "shutdown" | "panicked"))
+        !(self.state == "crashed" || matches!(self.reason.as_str(), "shutdown" | "panicked"))
     }
 
     fn parse(text: &str) -> Self {
