@@ -21,7 +21,7 @@ pub struct Run {
     /// The profile under test: a name, or a profile.toml of your own [default: debian]
     #[arg(long, value_name = "NAME|FILE", env = "BOOTPROOF_PROFILE")]
     profile: Option<String>,
-    /// How many storylines side by side, within the host's memory [default: 1]
+    /// How many storylines side by side, within the host's memory [default: the host's processors over a machine's]
     #[arg(long, value_name = "N", env = "BOOTPROOF_JOBS")]
     jobs: Option<usize>,
     /// When machines stay for a look inside [default: never]
@@ -97,7 +97,7 @@ impl Run {
                 .profile
                 .or(settings.profile)
                 .unwrap_or_else(|| "debian".to_owned()),
-            jobs: self.jobs.or(settings.jobs).unwrap_or(1).max(1),
+            jobs: self.jobs.or(settings.jobs).map(|jobs| jobs.max(1)),
             keep: self.keep.or(settings.keep).unwrap_or(KeepChoice::Never),
             release: self.release,
             out: self.out.or(settings.out.map(Into::into)),

@@ -42,8 +42,8 @@ pub struct Asked {
     pub chosen: Vec<usize>,
     /// The profile's name or file.
     pub profile: String,
-    /// How many lines of scenarios side by side.
-    pub jobs: usize,
+    /// How many lines of scenarios side by side; as many as the host has room for without it.
+    pub jobs: Option<usize>,
     /// When machines stay.
     pub keep: KeepChoice,
     /// Whether a release is to be signed on it.
@@ -259,9 +259,12 @@ impl Begun {
         })
     }
 
-    /// As many storylines as were asked for and have room.
-    fn jobs(&self, asked: usize, one_registry: bool) -> usize {
-        if one_registry && asked > 1 {
+    /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
+    fn jobs(&self, asked: Option<usize>, one_registry: bool) -> usize {
+        if one_registry && asked.is_none_or(|asked| asked > 1) {
+            if asked.is_none() {
+                return 1;
+            }
             self.run.recorder.record(Event::Warning {
                 message: "storylines run one after the other: in a registry of your own they would move each other's tags"
                     .to_owned(),
@@ -269,11 +272,16 @@ impl Begun {
             return 1;
         }
         let each = u64::from(self.profile.machine.memory_mib).max(1);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let of_each = usize::try_from(self.profile.machine.cpus).unwrap_or(1).max(1);
+        let wanted = asked.unwrap_or((processors / of_each).max(1));
         let Some(free) = self.capability.memory_mib else {
-            return asked;
+            return wanted;
         };
         let room = usize::try_from(free / each).unwrap_or(usize::MAX).max(1);
-        if room < asked {
+        if let Some(asked) = asked
+            && room < asked
+        {
             self.run.recorder.record(Event::Warning {
                 message: format!(
                     "{asked} storylines side by side need {} MiB of memory and {free} MiB are free: {room} run",
@@ -281,7 +289,7 @@ impl Begun {
                 ),
             });
         }
-        asked.min(room)
+        wanted.min(room)
     }
 
     fn record_the_beginning(&self, asked: &Asked) {
