@@ -7,6 +7,13 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
+# The same folder as the harness takes: see Dirs::default_cache.
+cache_folder() {
+	local cache=/var/cache/bootproof
+	[ "$(id -u)" -eq 0 ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/bootproof
+	printf '%s\n' "${BOOTPROOF_CACHE:-$cache}"
+}
+
 # Runs a named stage, and says how long it took. Not under `if`: there bash ignores a failure inside a function.
 stage() {
 	current=$1 began=$SECONDS

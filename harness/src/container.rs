@@ -109,7 +109,18 @@ impl Container {
         let output = self
             .host("say a container's port", self.podman.podman().args(ask))
             .await?;
-        published(&output.text()).ok_or_else(|| ContainerError::Answer(output.text()))
+        if let Some(port) = published(&output.text()) {
+            return Ok(port);
+        }
+        // A container that has ended has no ports.
+        match self.look().await? {
+            State::Ended(code) => Err(ContainerError::Ended {
+                name: self.label.clone(),
+                code,
+                log: self.log_tail().await,
+            }),
+            _ => Err(ContainerError::Answer(output.text())),
+        }
     }
 
     /// From now on it is recorded under another recorder: another scenario goes on with it.

@@ -118,8 +118,8 @@ struct Common {
     updated: Mutex<BTreeMap<String, Built>>,
     /// The ids of images that no later run can use again: what was built with updates, in the order of building.
     spent: Mutex<Vec<String>>,
-    /// Who builds has it: a name stands for one image in podman's storage at a time.
-    turn: tokio::sync::Mutex<()>,
+    /// Who builds an image has its turn, by name.
+    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Images {

@@ -86,6 +86,7 @@ pub struct Halted {
     files: Files,
     ledger_folder: EntryId,
     boots: Vec<Boot>,
+    etc_paths: Vec<String>,
 }
 
 impl Machine {
@@ -256,7 +257,10 @@ impl Machine {
             domain: Some(self.domain.clone()),
             kept: false,
         });
+        let mut etc_paths = self.spec.credentials.etc_paths();
+        etc_paths.extend(self.spec.exceptions.etc_drift.iter().cloned());
         Ok(Halted {
+            etc_paths,
             run: self.run,
             name: self.spec.name,
             files: self.files,
@@ -338,6 +342,12 @@ impl Halted {
     #[must_use]
     pub fn boots(&self) -> &[Boot] {
         &self.boots
+    }
+
+    /// What lies under its `/etc` and is no drift of its own: what entered it from outside, at this boot and before.
+    #[must_use]
+    pub fn etc_paths(&self) -> &[String] {
+        &self.etc_paths
     }
 
     /// Removes what is left of it.

@@ -179,9 +179,10 @@ fn containers_conf(host: &HostLimits) -> String {
 
 fn storage_conf(folder: &Utf8Path) -> String {
     let quoted = |path: Utf8PathBuf| format!("{:?}", path.as_str());
+    let storage = quoted(folder.join("storage"));
+    // Without root the third is heeded in place of the first, and without it podman takes the user's own storage.
     format!(
-        "[storage]\ndriver = \"overlay\"\ngraphroot = {}\nrunroot = {}\n",
-        quoted(folder.join("storage")),
+        "[storage]\ndriver = \"overlay\"\ngraphroot = {storage}\nrunroot = {}\nrootless_storage_path = {storage}\n",
         quoted(folder.join("run")),
     )
 }

@@ -9,6 +9,7 @@ mod parameter;
 mod shared;
 pub mod snapshot;
 mod subject;
+mod unit;
 mod vocabulary;
 mod world;
 

@@ -63,7 +63,7 @@ pub struct Shared {
     lines: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Line>>>>>,
     /// How many divisions the registry has.
     divisions: AtomicUsize,
-    /// What the tags meant, and where, when a scenario ended from which several start.
+    /// The division of the registry, and what the tags meant in it, when a scenario ended from which several start.
     tags: Mutex<BTreeMap<String, (Images, Tags)>>,
     estates: Mutex<BTreeMap<String, Estate>>,
 }
@@ -216,8 +216,10 @@ impl Shared {
         let number = self.divisions.fetch_add(1, Ordering::Relaxed) + 1;
         let images = images
             .divided(&format!("line-{number}"), &tags.pushed())
-            .await;
-        Ok(Arc::new(Line::new(images.map_err(at_fault)?, tags)))
+            .await
+            // What an earlier scenario pushed was there: whatever stands in the way is not the product.
+            .map_err(|error| StepError::sorted(&error, true))?;
+        Ok(Arc::new(Line::new(images, tags)))
     }
 
     /// Keeps what a scenario leaves for those that start from it: the machines themselves for one, their disks for

@@ -64,14 +64,40 @@ pub(super) async fn podman(bench: &Bench) -> Check {
             Check::ok("podman", found, &CONTAINERS)
         }
         Err(failure) => {
+            let failure = without_log_lines(&failure);
             let fix = podman_fix(bench, &failure).unwrap_or(install);
             Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)
         }
     }
 }
 
+/// What a failed podman said, without what it logs at each command: `time="…" level=… msg="…"`.
+pub(super) fn without_log_lines(said: &str) -> String {
+    let mut lines = said.lines();
+    let first = lines.next().unwrap_or_default();
+    let first = first.split("time=\"").next().unwrap_or_default();
+    let rest = lines.filter(|line| !line.trim_start().starts_with("time=\""));
+    let kept: Vec<&str> = std::iter::once(first)
+        .chain(rest)
+        .map(str::trim_end)
+        .collect();
+    kept.join(" ").trim().to_owned()
+}
+
 /// What helps against a failure whose cause is known.
 fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
+    if failure.contains("/dev/net/tun") {
+        return Some(
+            "chmod 666 /dev/net/tun as root, as udev would have it, or ./ci/setup".to_owned(),
+        );
+    }
+    if failure == NO_CONTROL_GROUPS {
+        let fix = match bench.facts.cgroup_version {
+            1 => "run bootproof as root, or boot this host with systemd.unified_cgroup_hierarchy=1",
+            _ => "run bootproof as root, or in a login of its own (loginctl enable-linger)",
+        };
+        return Some(fix.to_owned());
+    }
     let tool = if failure.contains("unable to execute nft") {
         "nftables"
     } else if bench.facts.cgroup_version == 1 {
@@ -100,13 +126,18 @@ async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
     let image = format!("localhost/{name}");
     let container = Resource::Container { name: name.clone() };
     let id = bench.ledger.own(container).map_err(|e| e.to_string())?;
+    let mut systemd_runs = false;
     let tried = async {
         let build = podman().args(["build", "--quiet", "--no-cache", "--network=none", "--tag"]);
         build.args([&image, context.as_str()]).run().await?;
         // With a port published, as the containers of a run have it: that takes a firewall's tools too.
         let publish = "--publish=127.0.0.1::80";
-        let run = podman().args(["run", "--rm", publish, "--name", &name, &image]);
-        run.run().await?;
+        let run = || podman().args(["run", "--rm", "--name", &name]);
+        run().args([publish, &image]).run().await?;
+        // systemd in a container makes control groups of its own.
+        let systemd = run().args(["--systemd=always", "--network=none", &image]);
+        let may = systemd.args(["/usr/bin/test", "-w", control_groups()]);
+        systemd_runs = may.output().await?.code == 0;
         let info = podman().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]);
         Ok(info.run().await?.text())
     };
@@ -116,15 +147,34 @@ async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
     let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
     let runtime = runtime?;
     removed.map_err(|error| error.to_string())?;
-    Ok(runtime)
+    if systemd_runs {
+        Ok(runtime)
+    } else {
+        Err(NO_CONTROL_GROUPS.to_owned())
+    }
 }
 
-/// The host's own `/bin/true` and every file it is linked with.
+const NO_CONTROL_GROUPS: &str =
+    "containers run, and systemd in them cannot: it may not make control groups there";
+
+/// Where systemd makes its control groups.
+fn control_groups() -> &'static str {
+    if Utf8Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        "/sys/fs/cgroup"
+    } else {
+        "/sys/fs/cgroup/systemd"
+    }
+}
+
+/// The host's own `/bin/true` and `/usr/bin/test`, and every file they are linked with.
 async fn program_with_libraries() -> Result<Vec<Utf8PathBuf>, Failure> {
-    let mut files = vec![Utf8PathBuf::from("/bin/true")];
-    // A program without libraries makes ldd fail: then it is all there is.
-    if let Ok(output) = Cmd::new("ldd").arg("/bin/true").run().await {
-        files.extend(libraries(&output.text()));
+    let mut files = Vec::new();
+    for program in ["/bin/true", "/usr/bin/test"] {
+        files.push(Utf8PathBuf::from(program));
+        // A program without libraries makes ldd fail: then it is all there is.
+        if let Ok(output) = Cmd::new("ldd").arg(program).run().await {
+            files.extend(libraries(&output.text()));
+        }
     }
     Ok(files)
 }

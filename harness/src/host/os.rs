@@ -73,7 +73,10 @@ impl HostFacts {
 fn login_name() -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let uid = rustix::process::getuid().as_raw().to_string();
-    let sudo = std::env::var("SUDO_USER").ok().filter(|u| !u.is_empty());
+    // Who became an ordinary user by sudo is that user.
+    let sudo = std::env::var("SUDO_USER")
+        .ok()
+        .filter(|u| !u.is_empty() && uid == "0");
     let named = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;

@@ -80,3 +80,15 @@ fn libraries_are_read_from_what_ldd_says() {
         ]
     );
 }
+
+#[test]
+fn what_podman_logs_is_not_why_it_failed() {
+    let said = "`podman run` ended with exit code 126: time=\"2026\" level=error msg=\"noise\"\n\
+                time=\"2026\" level=warning msg=\"more\"\nError: no such thing";
+    assert_eq!(
+        checks::without_log_lines(said),
+        "`podman run` ended with exit code 126: Error: no such thing"
+    );
+    let short = "podman is not installed";
+    assert_eq!(checks::without_log_lines(short), short);
+}

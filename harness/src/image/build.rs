@@ -1,6 +1,7 @@
 //! Building one image with podman, and reading what it says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -9,7 +10,7 @@ use super::{BuildOptions, Built, ImageError, Images, file_error};
 use crate::containerfile::{self, Containerfile};
 use crate::evidence::{Event, Recorder, Work};
 use crate::exec::{Cmd, ExecError, Output};
-use crate::profile::{ImageSpec, ReleaseName};
+use crate::profile::{ImageSpec, REGISTRY_NAME, ReleaseName, untagged};
 
 /// How long a build may take: packages are fetched in it.
 const BUILD: Duration = Duration::from_secs(1800);
@@ -49,6 +50,9 @@ impl Images {
             fresh,
         };
         let key = asked.key();
+        // Whoever wants the same image meanwhile finds it in the layer cache.
+        let turn = self.turn(name);
+        let _turn = turn.lock().await;
         if fresh && let Some(built) = self.updated().get(&key) {
             return Ok(Built {
                 cached: true,
@@ -63,6 +67,35 @@ impl Images {
             self.updated().insert(key, built.clone());
         }
         Ok(built)
+    }
+
+    fn turn(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let turns = self.0.common.turns.lock();
+        let mut turns = turns.unwrap_or_else(std::sync::PoisonError::into_inner);
+        turns.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// A Containerfile whose `FROM`s under the one name say the digest: in podman's storage a name with a tag stands for one
+    /// image at a time, and other storylines move it.
+    async fn pinned(
+        &self,
+        file: &Containerfile,
+        args: &BTreeMap<String, String>,
+    ) -> Result<tempfile::NamedTempFile, ImageError> {
+        let mut text = file.source.text.to_string();
+        for from in file.froms(args).iter().rev() {
+            if !from.image.starts_with(&format!("{REGISTRY_NAME}/")) || from.image.contains('@') {
+                continue;
+            }
+            // One that is not there is podman's to complain of, with its line.
+            if let Ok(digest) = self.0.registry.digest_of(&from.image).await {
+                let pinned = format!("{}@{digest}", untagged(&from.image));
+                text.replace_range(from.span.clone(), &pinned);
+            }
+        }
+        let temp = tempfile::NamedTempFile::new().map_err(file_error("Containerfile".into()))?;
+        std::fs::write(temp.path(), text).map_err(file_error("Containerfile".into()))?;
+        Ok(temp)
     }
 
     fn updated(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Built>> {
@@ -93,7 +126,9 @@ impl Images {
         let span = recorder.span(Work::ImageBuild, format!("build {name} ({release})"));
         let iid = tempfile::NamedTempFile::new().map_err(file_error("iidfile".into()))?;
         let iid_path = Utf8PathBuf::from(iid.path().to_string_lossy().into_owned());
-        let mut cmd = self.build_command(path, &iid_path, &args, fresh);
+        let pinned = self.pinned(&file, &args).await?;
+        let pinned_path = Utf8PathBuf::from(pinned.path().to_string_lossy().into_owned());
+        let mut cmd = self.build_command(&pinned_path, &iid_path, &args, fresh);
         if spec.version_label {
             let tag = &self.0.profile.release(release).tag;
             cmd = cmd.arg(format!("--label=org.opencontainers.image.version={tag}"));

@@ -49,7 +49,6 @@ impl Images {
             release,
             fresh: false,
         };
-        let _turn = self.0.common.turn.lock().await;
         let built = self.build_asked(asked, recorder).await?;
         let pushed = self.push(&built, &options.tags, recorder).await?;
         Ok((built, pushed))

@@ -119,7 +119,6 @@ impl Images {
         recorder: &Recorder,
     ) -> Result<BTreeMap<String, (Built, Pushed)>, ImageError> {
         let plan = self.plan(names, release, options)?;
-        let _turn = self.0.common.turn.lock().await;
         let usual = Arc::new(vec![
             self.0.profile.release(release).tag.clone(),
             "latest".to_owned(),

@@ -125,6 +125,7 @@ impl Machine {
         let failed_before = self.boots.last().map(|b| b.failed_units.clone());
         let held = Held {
             digest: expected.as_deref(),
+            image: expected.as_deref().and_then(|digest| self.image_of(digest)),
             failed_before: failed_before.as_deref().unwrap_or_default(),
             may_fail: &self.spec.exceptions.failed_units,
             exceptions: &self.spec.exceptions.promises,
@@ -283,6 +284,7 @@ impl Machine {
         let host = self.status().await?;
         let shown = Shown {
             digest: host.booted_digest().map(str::to_owned),
+            image: host.booted_image().map(str::to_owned),
             failed_units: facts.failed_units.clone(),
             usr_writable: facts.usr_writable,
             var_marker: self.marked().then(|| facts.var_marker == self.marker),
@@ -294,7 +296,7 @@ impl Machine {
                 .saturating_add(1),
             boot_id: facts.boot_id,
             digest: shown.digest.clone(),
-            image: host.booted_image().map(str::to_owned),
+            image: shown.image.clone(),
             os_release: facts.os_release,
             kernel: facts.kernel,
             seconds_to_reachable: seconds,
@@ -318,6 +320,13 @@ impl Machine {
         allowed.push(facts::ETC_MARKER.to_owned());
         allowed.extend(self.spec.exceptions.etc_drift.iter().cloned());
         Ok(facts::drift(&text, &allowed))
+    }
+
+    /// The image a digest had when it was booted before.
+    fn image_of(&self, digest: &str) -> Option<&str> {
+        let mut boots = self.boots.iter().rev();
+        let boot = boots.find(|boot| boot.digest.as_deref() == Some(digest))?;
+        boot.image.as_deref()
     }
 
     /// Whether the markers have been written.

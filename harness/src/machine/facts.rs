@@ -99,9 +99,14 @@ pub(super) fn drift(text: &str, allowed: &[String]) -> Vec<String> {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let may_differ = |added: bool, path: &str| {
-        allowed
-            .iter()
-            .any(|allowed| below(path, allowed) || (added && below(allowed, path)))
+        allowed.iter().any(|allowed| {
+            // A profile may name them as ostree does, below /etc.
+            let allowed = match allowed.starts_with('/') {
+                true => allowed.clone(),
+                false => format!("/etc/{allowed}"),
+            };
+            below(path, &allowed) || (added && below(&allowed, path))
+        })
     };
     let entries = text.lines().filter_map(entry);
     let mut paths: Vec<String> = entries
@@ -148,10 +153,8 @@ mod tests {
         let allowed = [
             "/etc/ssh/bootproof_keys".to_owned(),
             "/etc/containers/certs.d/10.0.2.2:5000".to_owned(),
+            "motd".to_owned(),
         ];
-        assert_eq!(
-            drift(text, &allowed),
-            ["/etc/machine-id", "/etc/motd", "/etc/ssh"]
-        );
+        assert_eq!(drift(text, &allowed), ["/etc/machine-id", "/etc/ssh"]);
     }
 }

@@ -77,11 +77,11 @@ impl DomainState {
         matches!(self.state.as_str(), "shut off" | "undefined")
     }
 
-    /// Whether the guest had no part in it: only a guest that crashed or powered off did.
+    /// Whether the guest had no part in it: only a guest that panicked or powered off did. A domain that is off because
+    /// it crashed is a QEMU that ended: a guest's panic leaves the domain there, crashed (`on_crash` is `preserve`).
     #[must_use]
     pub fn is_infrastructure(&self) -> bool {
-        !(self.state == "crashed"
-            || matches!(self.reason.as_str(), "crashed" | "shutdown" | "panicked"))
+        !(self.state == "crashed" || matches!(self.reason.as_str(), "shutdown" | "panicked"))
     }
 
     fn parse(text: &str) -> Self {
@@ -339,6 +339,7 @@ mod tests {
         assert!(!state("shut off (shutdown)").is_infrastructure());
         assert!(!state("crashed (panicked)").is_infrastructure());
         assert!(state("shut off (destroyed)").is_infrastructure());
+        assert!(state("shut off (crashed)").is_infrastructure());
         let full = state("paused (I/O error)");
         assert!(!full.is_running() && full.is_infrastructure());
     }

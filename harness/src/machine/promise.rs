@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::{ETC_MARKER, VAR_MARKER};
+
 /// A promise, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,6 +70,8 @@ impl fmt::Display for Broken {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shown {
     pub digest: Option<String>,
+    /// The image that the booted deployment follows.
+    pub image: Option<String>,
     pub failed_units: Vec<String>,
     pub usr_writable: bool,
     /// `None` when it was never written.
@@ -79,6 +83,8 @@ pub(super) struct Shown {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Held<'a> {
     pub digest: Option<&'a str>,
+    /// The image of that digest, where an earlier boot has shown it.
+    pub image: Option<&'a str>,
     pub failed_before: &'a [String],
     pub may_fail: &'a [String],
     pub exceptions: &'a [Promise],
@@ -98,7 +104,11 @@ pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
         let booted = shown.digest.as_deref().unwrap_or("no known digest");
         found(
             Promise::Digest,
-            format!("booted {booted}, expected {expected}"),
+            format!(
+                "booted {}, expected {}",
+                told(booted, shown.image.as_deref()),
+                told(expected, held.image)
+            ),
         );
     }
     let known =
@@ -110,7 +120,10 @@ pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
         .map(String::as_str)
         .collect();
     if !newly.is_empty() {
-        found(Promise::Units, format!("{} failed", newly.join(", ")));
+        found(
+            Promise::Units,
+            format!("newly failed: {}", newly.join(", ")),
+        );
     }
     if shown.usr_writable {
         found(Promise::UsrReadOnly, "/usr can be written to".to_owned());
@@ -118,16 +131,21 @@ pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
     if shown.var_marker == Some(false) {
         found(
             Promise::VarKept,
-            "a file written to /var before is gone or changed".to_owned(),
+            format!("what was written to {VAR_MARKER} before the boot is gone or changed"),
         );
     }
     if shown.etc_marker == Some(false) {
         found(
             Promise::EtcKept,
-            "a local edit in /etc is gone or changed".to_owned(),
+            format!("what was written to {ETC_MARKER} before the boot is gone or changed"),
         );
     }
     broken
+}
+
+/// A digest as a person can tell it from another: with its image, where that is known.
+fn told(digest: &str, image: Option<&str>) -> String {
+    image.map_or_else(|| digest.to_owned(), |image| format!("{image} at {digest}"))
 }
 
 #[cfg(test)]
@@ -155,6 +173,18 @@ mod tests {
             "digest: booted sha256:old, expected sha256:new"
         );
         assert_eq!(names(&Shown::default(), held), ["digest"]);
+        let shown = Shown {
+            image: Some("demolab/wrong:latest".into()),
+            ..shown
+        };
+        let held = Held {
+            image: Some("demolab/right:latest"),
+            ..held
+        };
+        assert_eq!(
+            broken(&shown, held)[0].how,
+            "booted demolab/wrong:latest at sha256:old, expected demolab/right:latest at sha256:new"
+        );
     }
 
     #[test]
@@ -170,7 +200,7 @@ mod tests {
             ..Held::default()
         };
         let all = broken(&shown, held);
-        assert_eq!(all[0].how, "c.service failed");
+        assert_eq!(all[0].how, "newly failed: c.service");
     }
 
     #[test]

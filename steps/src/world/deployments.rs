@@ -81,9 +81,10 @@ impl World {
                 let status = machine.status().await.map_err(at_fault)?;
                 if status.staged_digest() != Some(digest.as_str()) {
                     return Err(StepError::failed(format!(
-                        "`{}` ended well and staged {} on \"{name}\", expected {digest}",
+                        "`{}` ended well and staged {} on \"{name}\", expected {}",
                         verb.argv().join(" "),
                         status.staged_digest().unwrap_or("nothing"),
+                        known.pushed.pinned(),
                     )));
                 }
                 if after == After::Reboot {

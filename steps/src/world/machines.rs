@@ -121,10 +121,12 @@ impl World {
         let disk = Backing::Overlay(left.halted.overlay());
         let registry = line.images.registry();
         let spec = machine_spec(&scene, registry, name, disk, left.digest.clone()).await?;
-        let spec = MachineSpec {
+        let mut spec = MachineSpec {
             history: left.halted.boots().to_vec(),
             ..spec
         };
+        let known = left.halted.etc_paths().iter().cloned();
+        spec.exceptions.etc_drift.extend(known);
         self.start(name, spec, |system| Subject {
             notes: left.notes.clone(),
             ..Subject::new(system)

@@ -24,9 +24,10 @@ impl World {
         let url = subject.url(web.port)? + &web.path;
         let http = scene.shared.http(&run)?;
         let deadline = run.guest_deadline(ANSWER);
-        let Err(error) = http.wait_for_status(&url, status, deadline).await else {
+        let Err(mut error) = http.wait_for_status(&url, status, deadline).await else {
             return Ok(());
         };
+        error.what = format!("HTTP {status} from the page of \"{name}\" ({url})");
         // Only a system that is shown to be alive can be blamed for its page.
         match subject.command(&["true"]).await {
             Ok(_) => Err(StepError::failed(error)),

@@ -10,6 +10,7 @@ use super::World;
 use crate::StepError;
 use crate::parameter::Service;
 use crate::subject::{at_fault, parse_os_release};
+use crate::unit::UnitState;
 
 /// How long a unit may take to become active once its system is up, as measured under KVM.
 const ACTIVE: Duration = Duration::from_secs(20);
@@ -111,10 +112,13 @@ impl World {
         let what = format!("{unit} to be active on \"{name}\"");
         let deadline = scene.run().guest_deadline(ACTIVE);
         let waited = wait::until(&what, deadline, || async {
-            match subject.command(&["systemctl", "is-active", unit]).await {
-                Ok(ran) if ran.text == "active" => Look::Ready(Ok(())),
-                Ok(ran) if ran.text == "failed" => Look::Never("failed".to_owned()),
-                Ok(ran) => Look::Not(ran.text),
+            match subject.command(&UnitState::question(unit)).await {
+                Ok(ran) if ran.code == 0 => match UnitState::parse(&ran.text).look() {
+                    Look::Ready(()) => Look::Ready(Ok(())),
+                    Look::Not(seen) => Look::Not(seen),
+                    Look::Never(why) => Look::Never(why),
+                },
+                Ok(ran) => Look::Not(ran.complaint),
                 Err(error) => Look::Ready(Err(error)),
             }
         })
@@ -125,7 +129,12 @@ impl World {
                 let journal = subject
                     .command(&["journalctl", "-u", unit, "-b", "--no-pager", "-n", "10"])
                     .await
-                    .map_or(String::new(), |ran| format!("\n{}", ran.text));
+                    .map_or(String::new(), |ran| ran.text);
+                // journalctl's own words for nothing.
+                let journal = match journal.trim() {
+                    "" | "-- No entries --" => String::new(),
+                    lines => format!("\n{lines}"),
+                };
                 Err(StepError::failed(format!("{error}{journal}")))
             }
         }
