@@ -33,7 +33,7 @@ Feature: A database server through its updates
 
   Scenario: The database server goes back to the old release
     Given the machine "database" as left by "The database server comes to the new release"
-    When the unit of the database server may fail on "database"
+    When the database of "database" may do what the profile declares after a rollback
     And "database" is rolled back and rebooted
     Then "database" runs the old release
     And the database of "database" does what the profile declares after a rollback

@@ -273,7 +273,9 @@ impl Begun {
         }
         let each = u64::from(self.profile.machine.memory_mib).max(1);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let of_each = usize::try_from(self.profile.machine.cpus).unwrap_or(1).max(1);
+        let of_each = usize::try_from(self.profile.machine.cpus)
+            .unwrap_or(1)
+            .max(1);
         let wanted = asked.unwrap_or((processors / of_each).max(1));
         let Some(free) = self.capability.memory_mib else {
             return wanted;

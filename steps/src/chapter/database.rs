@@ -28,6 +28,14 @@ async fn restored(world: &mut World, name: String) -> Result<(), StepError> {
     world.restore_dump(&name).await
 }
 
+/// On the boots that follow, the server's unit may fail if the profile declares that it does after a rollback.
+///
+/// Example: `the database of "database" may do what the profile declares after a rollback`
+#[when(expr = "the database of {string} may do what the profile declares after a rollback")]
+async fn may_do(world: &mut World, name: String) -> Result<(), StepError> {
+    world.may_do_as_declared(&name).await
+}
+
 /// With the data folder as the new release left it, the old server does what the profile declares: it runs, or
 /// its unit fails. MariaDB supports no such way back.
 ///

@@ -2,7 +2,6 @@
 
 use cucumber::{given, when};
 
-use crate::parameter::Service;
 use crate::{StepError, World};
 
 /// Takes over a machine in the state another scenario of the same feature left it in: the running machine
@@ -30,14 +29,6 @@ async fn deployed(world: &mut World, name: String, image: String) -> Result<(), 
 #[when(expr = "automatic updates are turned on for {string}")]
 async fn automatic_updates(world: &mut World, name: String) -> Result<(), StepError> {
     world.automatic_updates(&name).await
-}
-
-/// On the boots that follow, the service's unit may fail without breaking a promise of the machine's.
-///
-/// Example: `the unit of the database server may fail on "database"`
-#[when(expr = "the unit of the {service} may fail on {string}")]
-async fn may_fail(world: &mut World, service: Service, name: String) -> Result<(), StepError> {
-    world.may_fail(&name, service.as_str()).await
 }
 
 /// Stops the run's registry; all it stores is kept.

@@ -86,12 +86,7 @@ impl World {
 
     /// The database after its release was rolled back is what the profile says it is.
     pub(crate) async fn database_after_rollback(&mut self, name: &str) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let declared = scene.shared.profile().after_rollback.ok_or_else(|| {
-            StepError::error(
-                "the profile does not say what the database does after a rollback: add after_rollback to [database]",
-            )
-        })?;
+        let declared = self.after_rollback()?;
         let unit = self.unit_of(Service::Database.as_str())?;
         let subject = self.subject(name)?;
         let state = subject
@@ -116,6 +111,15 @@ impl World {
                 AfterRollback::Fails => "fails",
             }
         )))
+    }
+
+    pub(super) fn after_rollback(&self) -> Result<AfterRollback, StepError> {
+        let scene = self.scene()?;
+        scene.shared.profile().after_rollback.ok_or_else(|| {
+            StepError::error(
+                "the profile does not say what the database does after a rollback: add after_rollback to [database]",
+            )
+        })
     }
 
     async fn sql(&mut self, name: &str, sql: &str, shown: &str) -> Result<String, StepError> {

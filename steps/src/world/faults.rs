@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bootproof_harness::profile::AfterRollback;
+
 use super::World;
 use crate::StepError;
+use crate::parameter::Service;
 use crate::subject::at_fault;
 
 /// The machine's pull secret, and where a good one waits meanwhile.
@@ -80,9 +83,12 @@ impl World {
         Ok(())
     }
 
-    /// On the next boots a unit may fail, by the profile's leave.
-    pub(crate) async fn may_fail(&mut self, name: &str, service: &str) -> Result<(), StepError> {
-        let unit = self.unit_of(service)?;
+    /// On the next boots the database's unit may fail, where the profile declares that it does after a rollback.
+    pub(crate) async fn may_do_as_declared(&mut self, name: &str) -> Result<(), StepError> {
+        if self.after_rollback()? == AfterRollback::Runs {
+            return Ok(());
+        }
+        let unit = self.unit_of(Service::Database.as_str())?;
         let exceptions = self.machine_mut(name)?.exceptions();
         if !exceptions.failed_units.contains(&unit) {
             exceptions.failed_units.push(unit);
