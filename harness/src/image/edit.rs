@@ -9,7 +9,7 @@ use crate::profile::ReleaseName;
 
 impl Images {
     /// Copies an image's build context into the run's scratch and has its Containerfile build from another image.
-    /// The result is for [`super::BuildOptions::context`].
+    /// The result is for [`super::BuildOptions::contexts`].
     ///
     /// # Errors
     /// When `FROM old` is not there exactly once, or a file cannot be copied.
