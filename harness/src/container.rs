@@ -3,7 +3,7 @@
 mod error;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 pub use error::ContainerError;
@@ -67,7 +67,10 @@ impl Container {
     ) -> Result<Self, ContainerError> {
         let span = recorder.span(Work::Boot, format!("start container {name}"));
         let image = local(run, podman, image, recorder).await?;
-        let full = format!("bootproof-{}-{name}", run.id);
+        // Scenarios side by side may each have a container of the same name.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let place = STARTED.fetch_add(1, Ordering::Relaxed) + 1;
+        let full = format!("bootproof-{}-{name}-{place}", run.id);
         let entry = run.ledger.own(Resource::Container { name: full.clone() })?;
         let mut container = Self {
             run: run.clone(),
@@ -245,8 +248,7 @@ impl Container {
             "--no-legend",
             "--no-pager",
         ];
-        let output = self.inside(&list, PODMAN).run().await;
-        let text = output.map_err(|source| self.command(source))?.text();
+        let text = self.answer(&list).await?;
         let units = text
             .lines()
             .filter_map(|line| line.split_whitespace().next());
@@ -265,8 +267,7 @@ impl Container {
             "--",
             unit,
         ];
-        let output = self.inside(&show, PODMAN).run().await;
-        let text = output.map_err(|source| self.command(source))?.text();
+        let text = self.answer(&show).await?;
         unit_state(&text).ok_or(ContainerError::Answer(text))
     }
 
@@ -311,6 +312,21 @@ impl Container {
         self.host("remove a container", self.podman.podman().args(remove))
             .await?;
         Ok(self.run.ledger.release(self.entry)?)
+    }
+
+    /// What a command in it prints. One that fails because the container is no longer there says nothing of the image.
+    async fn answer(&self, argv: &[&str]) -> Result<String, ContainerError> {
+        let source = match self.inside(argv, PODMAN).run().await {
+            Ok(output) => return Ok(output.text()),
+            Err(source) => source,
+        };
+        let ask = self.podman.podman().args(["container", "exists", &self.name]);
+        let exists = ask.deadline(self.run.host_deadline(PODMAN)).output().await;
+        // podman answers 1 for "no"; any other code is a podman that cannot tell.
+        if exists.is_ok_and(|output| output.code == 1) {
+            return Err(ContainerError::Gone(self.label.clone()));
+        }
+        Err(self.command(source))
     }
 
     fn inside(&self, argv: &[&str], deadline: Duration) -> Cmd {
