@@ -5,6 +5,7 @@ mod clean;
 mod doctor;
 mod hidden;
 mod list;
+mod report;
 mod run;
 mod shell;
 mod steps;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Check),
     /// Run scenarios
     Run(Box<run::Run>),
+    /// Reports of finished or crashed runs; `report verify` checks a signed one
+    Report(Box<report::Report>),
     /// A shell in a kept machine
     Shell(shell::Shell),
     /// Sweep what crashed runs left and machines that were kept
@@ -166,6 +169,7 @@ impl Cli {
                 Command::List(list) => list.execute(&settings),
                 Command::Check(check) => check.execute(&settings),
                 Command::Run(run) => run.execute(settings),
+                Command::Report(report) => report.execute(),
                 Command::Shell(shell) => shell.execute(),
                 Command::Clean(clean) => clean.execute(),
                 Command::Steps(steps) => steps.execute(),

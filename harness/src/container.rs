@@ -320,7 +320,10 @@ impl Container {
             Ok(output) => return Ok(output.text()),
             Err(source) => source,
         };
-        let ask = self.podman.podman().args(["container", "exists", &self.name]);
+        let ask = self
+            .podman
+            .podman()
+            .args(["container", "exists", &self.name]);
         let exists = ask.deadline(self.run.host_deadline(PODMAN)).output().await;
         // podman answers 1 for "no"; any other code is a podman that cannot tell.
         if exists.is_ok_and(|output| output.code == 1) {

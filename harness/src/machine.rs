@@ -32,7 +32,7 @@ pub use spec::{DomainSpec, Exceptions, MachineSpec, SSH_PORT, domain_name, slug}
 pub use start::Machines;
 
 use crate::bootc::{Host, Queued, Verb};
-use crate::evidence::{Boot, Event, Recorder};
+use crate::evidence::{AttachmentKind, Boot, Event, Recorder};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
@@ -320,6 +320,8 @@ impl Machine {
             self.run.recorder.record(Event::Attached {
                 name: format!("console of {}", self.label),
                 path,
+                kind: Some(AttachmentKind::Console),
+                machine: Some(self.label.clone()),
             });
         }
     }

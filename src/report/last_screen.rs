@@ -184,6 +184,8 @@ mod tests {
         two.record(Event::Attached {
             name: "console".to_owned(),
             path: "homepage/console.log".to_owned(),
+            kind: None,
+            machine: None,
         });
         two.record(Event::ScenarioFinished {
             verdict: Verdict::Failed,

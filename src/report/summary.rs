@@ -108,6 +108,7 @@ impl RunSummary {
             accel_reason,
             arguments,
             features,
+            ..
         } = &first.event
         else {
             return Err(FoldError::NoStart);
@@ -367,7 +368,7 @@ impl Scenario {
                 self.reason.clone_from(reason);
                 self.seconds = *seconds;
             }
-            Event::Attached { name, path } => self.attachments.push(Attachment {
+            Event::Attached { name, path, .. } => self.attachments.push(Attachment {
                 name: name.clone(),
                 path: path.clone(),
             }),

@@ -317,7 +317,15 @@ impl Begun {
             accel_reason: self.capability.accel_reason.clone(),
             arguments: std::env::args().skip(1).collect(),
             features: features.collect(),
+            release: asked.release,
+            source: None,
         });
+        for file in &asked.files {
+            self.run.recorder.record(Event::FeatureRead {
+                path: file.path.clone(),
+                text: file.text.to_string(),
+            });
+        }
         self.run.recorder.record(Event::Planned {
             scenarios: asked.plan.planned(&asked.chosen),
         });

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bootproof_harness::evidence::{Event, Recorder};
+use bootproof_harness::evidence::{AttachmentKind, Event, Recorder};
 use camino::{Utf8Path, Utf8PathBuf};
 use similar::TextDiff;
 
@@ -96,6 +96,8 @@ fn store(
     recorder.record(Event::Attached {
         name: name.to_owned(),
         path: path.strip_prefix(out).unwrap_or(path).to_string(),
+        kind: Some(AttachmentKind::SnapshotDiff),
+        machine: None,
     });
     Ok(())
 }

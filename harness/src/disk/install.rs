@@ -95,6 +95,8 @@ fn keep_log(run: &Run, request: &DiskRequest, output: &Output) {
         run.recorder.record(crate::evidence::Event::Attached {
             name: format!("installation of {}", request.image_reference),
             path,
+            kind: Some(crate::evidence::AttachmentKind::Other),
+            machine: None,
         });
     }
 }

@@ -149,6 +149,58 @@ pub struct Boot {
     pub etc_drift: Vec<String>,
 }
 
+/// Where features and profile were read from: whether a person can get the same ones again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SourceTree {
+    /// They are part of the binary.
+    Embedded,
+    /// A git checkout.
+    Git {
+        /// The commit checked out.
+        commit: String,
+        /// The files among features, profile and snapshots that are not as committed.
+        dirty: Vec<String>,
+    },
+    /// Nothing that keeps versions.
+    Untracked {
+        /// Why not, in a few words.
+        why: String,
+    },
+}
+
+/// What a file of evidence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentKind {
+    /// A machine's console from its first boot on.
+    Console,
+    /// The journal of a boot, or of units.
+    Journal,
+    /// What `bootc status` said.
+    BootcStatus,
+    /// `/etc/os-release`.
+    OsRelease,
+    /// The units that have failed.
+    FailedUnits,
+    /// The domain as libvirt has it.
+    DomainXml,
+    /// A page as it was served.
+    Page,
+    /// A picture of a page.
+    Picture,
+    /// Where two pictures differ.
+    PictureDiff,
+    /// How a snapshot and what was seen differ.
+    SnapshotDiff,
+    /// File systems and how full they are.
+    DiskUsage,
+    /// A container's log.
+    ContainerLog,
+    /// Anything else.
+    Other,
+}
+
 /// What can happen in a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -179,6 +231,19 @@ pub enum Event {
         arguments: Vec<String>,
         /// Each feature file's SHA-256.
         features: BTreeMap<String, String>,
+        /// Whether a release is to be signed off on it.
+        #[serde(default)]
+        release: bool,
+        /// Where features and profile come from. Older records do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<SourceTree>,
+    },
+    /// A feature file as it was run: reports need nothing outside the record.
+    FeatureRead {
+        /// Its path, as in the ids of its scenarios.
+        path: String,
+        /// Its text.
+        text: String,
     },
     /// What will run, in the order of the files.
     Planned {
@@ -302,6 +367,48 @@ pub enum Event {
         /// The boot.
         boot: Boot,
     },
+    /// A machine's deployments were changed by a verb of the client; it takes effect with the next boot.
+    Deployed {
+        /// Its name in the feature.
+        machine: String,
+        /// libvirt's name for it.
+        domain: String,
+        /// `switch`, `upgrade` or `rollback`.
+        verb: String,
+        /// What was asked for, as the client was given it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+        /// The manifest digest that boots next: the staged one, or the one a queued rollback leads to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+    /// A page was looked at: after each boot of a machine that serves one, and where a step asks.
+    Page {
+        /// The machine's or container's name in the feature.
+        machine: String,
+        /// libvirt's name for it; a container has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
+        /// The boot it was seen in, from 1; 0 where there is none.
+        boot: u32,
+        /// The address.
+        url: String,
+        /// HTTP's status; without one nothing answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// Why nothing answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// The title a browser shows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// The body as it was served, below the run folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+        /// The browser's picture of it, below the run folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picture: Option<String>,
+    },
     /// The client a machine runs.
     Client {
         /// The machine's name.
@@ -330,6 +437,12 @@ pub enum Event {
         name: String,
         /// Its path below the run folder.
         path: String,
+        /// What kind of evidence. Older records do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<AttachmentKind>,
+        /// The machine or container it is of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        machine: Option<String>,
     },
     /// A machine is gone, or was kept.
     MachineReleased {

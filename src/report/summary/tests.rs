@@ -17,6 +17,8 @@ pub(crate) fn started(recorder: &Recorder) {
         accel_reason: "no /dev/kvm".to_owned(),
         arguments: vec!["run".to_owned()],
         features: BTreeMap::new(),
+        release: false,
+        source: None,
     });
     let planned = |line: usize, parent: Option<usize>| PlannedScenario {
         id: format!("a.feature:{line}"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bootproof_harness::container::Container;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
-use bootproof_harness::evidence::{Event, Work};
+use bootproof_harness::evidence::{AttachmentKind, Event, Work};
 use bootproof_harness::machine::{Exceptions, Machine, MachineSpec};
 use bootproof_harness::profile::Client;
 use bootproof_harness::registry::Registry;
@@ -147,32 +147,39 @@ pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
     let Ok(machine) = subject.machine() else {
         return;
     };
-    let questions: [(&str, &[&str]); 4] = [
-        ("bootc-status.yaml", &["bootc", "status", "--format=yaml"]),
+    use AttachmentKind::{BootcStatus, DiskUsage, FailedUnits, Journal};
+    let questions: [(&str, AttachmentKind, &[&str]); 4] = [
+        (
+            "bootc-status.yaml",
+            BootcStatus,
+            &["bootc", "status", "--format=yaml"],
+        ),
         (
             "failed-units.txt",
+            FailedUnits,
             &["systemctl", "--failed", "--no-pager", "--full"],
         ),
         (
             "journal.txt",
+            Journal,
             &["journalctl", "-b", "--no-pager", "-n", "500"],
         ),
-        ("df.txt", &["df", "-h"]),
+        ("df.txt", DiskUsage, &["df", "-h"]),
     ];
     let span = scene
         .recorder
         .span(Work::GuestCommand, "what can still be seen of the machine");
     if machine.answers().await {
-        for (file, argv) in questions {
+        for (file, kind, argv) in questions {
             if let Ok(ran) = subject.command(argv).await {
-                store(scene, machine.label(), file, &ran.text);
+                store(scene, machine.label(), file, kind, &ran.text);
             }
         }
     }
     span.done();
 }
 
-fn store(scene: &Scene, machine: &str, file: &str, text: &str) {
+fn store(scene: &Scene, machine: &str, file: &str, kind: AttachmentKind, text: &str) {
     let out = &scene.shared.run().dirs.out;
     let path = format!("machines/{machine}/{file}");
     let full = out.join(&path);
@@ -185,6 +192,8 @@ fn store(scene: &Scene, machine: &str, file: &str, text: &str) {
         Ok(()) => Event::Attached {
             name: format!("{file} of {machine}"),
             path,
+            kind: Some(kind),
+            machine: Some(machine.to_owned()),
         },
         Err(error) => Event::Warning {
             message: format!("cannot write {full}: {error}"),

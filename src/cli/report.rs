@@ -1,0 +1,38 @@
+//! `bootproof report`.
+
+mod render;
+mod verify;
+
+use clap::{Args, Subcommand};
+
+use super::Ended;
+use crate::exit::Exit;
+
+/// What `report` was asked.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Report {
+    #[command(flatten)]
+    render: render::Render,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a report's signatures, and that report and record are the ones signed; works offline
+    Verify(verify::Verify),
+}
+
+impl Report {
+    /// Renders runs, or checks one.
+    ///
+    /// # Errors
+    /// When a run folder, a key or a signature is not what it should be.
+    pub fn execute(self) -> Result<Exit, Ended> {
+        match self.command {
+            Some(Command::Verify(verify)) => verify.execute(),
+            None => self.render.execute(),
+        }
+    }
+}
