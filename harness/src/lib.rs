@@ -16,6 +16,7 @@ pub mod http;
 pub mod image;
 pub mod ledger;
 pub mod machine;
+pub mod pages;
 pub mod picture;
 pub mod podman;
 pub mod problem;
