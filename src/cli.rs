@@ -299,6 +299,16 @@ struct Loaded {
 }
 
 impl Loaded {
+    /// Steps that need what a profile does not have; none for one that does not load.
+    fn unfit(&self, profile: &camino::Utf8Path) -> Vec<Problem> {
+        let Ok(profile) = bootproof_harness::profile::Profile::load(profile) else {
+            return Vec::new();
+        };
+        let all: Vec<usize> = (0..self.plan.scenarios.len()).collect();
+        let (files, plan) = (&self.files, &self.plan);
+        words::fit(files, plan, &all, bootproof_steps::needs, &profile)
+    }
+
     /// All problems of the features, undefined and ambiguous steps included.
     fn all_problems(&self) -> Vec<Problem> {
         use cucumber::World as _;

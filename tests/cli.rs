@@ -123,6 +123,28 @@ fn a_bad_profile_is_found_by_file_and_line() {
 }
 
 #[test]
+fn a_step_that_needs_what_the_profile_lacks_is_found_before_anything_runs() {
+    let project = Project::new();
+    project.edit(
+        "features/small.feature",
+        "Then the page of \"homepage\" answers 200",
+        "Then the unit of the database server is active on \"homepage\"",
+    );
+    project
+        .bootproof(&["run", "--profile", "small"])
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "features/small.feature:5: the profile \"small\" has no services.database",
+        ))
+        .stderr(contains("add `database = \"UNIT\"` to [services]"));
+    assert_eq!(project.left_of_runs(), [] as [std::path::PathBuf; 0]);
+    // The profile may be meant for other features.
+    let check = project.bootproof(&["check"]).assert().success();
+    check.stdout(contains("warning: features/small.feature:5"));
+}
+
+#[test]
 fn a_bad_containerfile_is_found_by_file_and_line() {
     let project = Project::new();
     project.edit(

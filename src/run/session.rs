@@ -24,7 +24,7 @@ use super::host::{self, Rules};
 use super::live::Live;
 use super::plan::Plan;
 use super::stop::{self, Ask, Stop};
-use super::{out, panics};
+use super::{out, panics, words};
 use crate::assets::Places;
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
@@ -124,6 +124,11 @@ async fn begin(
     let mut places = Places::new(dirs.scratch.join("assets"));
     let path = places.profile(&asked.profile)?;
     let profile = Profile::load(&path).map_err(|error| Ended::Problems(flaws(&error)))?;
+    let (files, plan, needs) = (&asked.files, &asked.plan, bootproof_steps::needs);
+    let unfit = words::fit(files, plan, &asked.chosen, needs, &profile);
+    if !unfit.is_empty() {
+        return Err(Ended::Problems(unfit));
+    }
     let tiers = asked
         .chosen
         .iter()
