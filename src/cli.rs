@@ -59,6 +59,9 @@ enum Command {
     /// Shell completions
     #[command(hide = true)]
     Completions(hidden::Completions),
+    /// The page about verdicts
+    #[command(hide = true)]
+    Verdicts,
     /// The manual page
     #[command(hide = true)]
     Man,
@@ -174,6 +177,7 @@ impl Cli {
                 Command::Clean(clean) => clean.execute(),
                 Command::Steps(steps) => steps.execute(),
                 Command::Completions(completions) => completions.execute(),
+                Command::Verdicts => hidden::verdicts(),
                 Command::Man => hidden::man(),
             });
         match ended {

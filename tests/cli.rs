@@ -334,6 +334,17 @@ fn the_vocabulary_the_manual_and_the_completions_are_printed() {
 }
 
 #[test]
+fn the_page_of_verdicts_is_the_one_the_command_prints() {
+    let assert = Project::new().bootproof(&["verdicts"]).assert().success();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verdicts.md");
+    let on_record = std::fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        on_record.as_bytes() == assert.get_output().stdout,
+        "what counts as what has changed: run `bootproof verdicts > docs/verdicts.md`"
+    );
+}
+
+#[test]
 fn the_page_of_the_vocabulary_is_the_one_the_command_prints() {
     let project = Project::new();
     let assert = project
