@@ -229,7 +229,7 @@ pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
         kvm::check(&bench),
         checks::browser(&bench)
     );
-    let mut checks = vec![containers];
+    let mut checks = containers;
     checks.push(checks::registry(&bench).await);
     checks.push(checks::skopeo(&bench).await);
     checks.push(checks::libvirt(&bench).await);

@@ -135,13 +135,7 @@ impl Pages {
         });
     }
 
-    async fn keep(
-        &self,
-        run: &Run,
-        whose: &Whose,
-        url: &str,
-        page: Result<&Page, String>,
-    ) -> Kept {
+    async fn keep(&self, run: &Run, whose: &Whose, url: &str, page: Result<&Page, String>) -> Kept {
         let name = self.name(whose);
         let (answer, body, rendered) = match &page {
             Ok(page) => {

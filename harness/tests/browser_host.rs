@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bootproof_harness::browser::{Browser, BrowserError, Place, WINDOW};
 use bootproof_harness::exec::Cmd;
+use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::clean;
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::picture::{Tolerance, compare};

@@ -97,13 +97,6 @@ fn said(log: &str) -> String {
 }
 
 impl BrowserError {
-    /// Whether it says nothing about the product: only a page that is not to be had from a system that is shown to be
-    /// alive does, and who asks has to see to that.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        true
-    }
-
     /// Whether the browser itself did not do its work, so that another has to take its place.
     #[must_use]
     pub fn is_the_browsers(&self) -> bool {

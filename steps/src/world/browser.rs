@@ -127,7 +127,8 @@ impl World {
         let first = self.rendered(one, |_, _| true).await?;
         let second = self.rendered(other, |_, _| true).await?;
         let subject = self.subject(other)?;
-        let of = |page: &'_ Rendered, name| (page.picture.clone(), format!("the page of \"{name}\""));
+        let of =
+            |page: &'_ Rendered, name| (page.picture.clone(), format!("the page of \"{name}\""));
         let ((first, one), (second, other)) = (of(&first, one), of(&second, other));
         let one = Shown {
             png: &first,
@@ -157,7 +158,14 @@ impl World {
             let subject = self.subject(name)?;
             let path = format!("pages/{}/{picture}-seen.png", subject.whose().label);
             let seen = format!("how the page of \"{name}\" looks");
-            attach(&scene, subject, &path, &seen, AttachmentKind::Picture, &page.picture);
+            attach(
+                &scene,
+                subject,
+                &path,
+                &seen,
+                AttachmentKind::Picture,
+                &page.picture,
+            );
             let pending = snapshot::pending_picture(&folder, picture, &page.picture)?;
             return Err(StepError::failed(match pending {
                 Some(pending) => format!(
@@ -218,9 +226,7 @@ async fn sorted(name: &str, subject: &Subject, error: BrowserError) -> StepError
     }
     match subject.command(&["true"]).await {
         Ok(_) => StepError::failed(format!("the page of \"{name}\": {error}")),
-        Err(dead) => StepError::error(format!(
-            "{error}; and \"{name}\" does not answer: {dead}"
-        )),
+        Err(dead) => StepError::error(format!("{error}; and \"{name}\" does not answer: {dead}")),
     }
 }
 
@@ -243,7 +249,11 @@ fn judge(
     Err(StepError::failed(format!(
         "{} {} {}: {compared}; see {paths}",
         other.what,
-        if expected { "does not look like" } else { "looks like" },
+        if expected {
+            "does not look like"
+        } else {
+            "looks like"
+        },
         one.what,
     )))
 }
@@ -303,7 +313,9 @@ fn attach(
 fn reads(page: &Rendered) -> String {
     let lines: Vec<&str> = page.text.lines().filter(|l| !l.trim().is_empty()).collect();
     let shown = lines[..lines.len().min(SHOWN)].join(" / ");
-    let status = page.status.map_or_else(String::new, |status| format!("answers {status} and "));
+    let status = page
+        .status
+        .map_or_else(String::new, |status| format!("answers {status} and "));
     match lines.len() {
         0 => format!("{status}is blank"),
         n if n > SHOWN => format!("{status}reads: {shown} / …"),
@@ -327,7 +339,10 @@ mod tests {
             at_rest: true,
             took: Duration::ZERO,
         };
-        assert_eq!(reads(&page), "answers 404 and reads: Not Found / No such page.");
+        assert_eq!(
+            reads(&page),
+            "answers 404 and reads: Not Found / No such page."
+        );
         page.text = "x\n".repeat(9);
         page.status = None;
         assert_eq!(reads(&page), "reads: x / x / x / x / x / …");

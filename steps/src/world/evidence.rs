@@ -203,6 +203,9 @@ impl Closer<'_> {
     }
 
     fn store(&self, file: &str, kind: AttachmentKind, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
         let path = format!("machines/{}/{file}", self.label);
         match self.run.keep(&path, redact(text).as_bytes()) {
             Ok(()) => self.attached(format!("{file} of {}", self.label), path, kind),
