@@ -122,12 +122,14 @@ fn capabilities(chromium: &Utf8Path, profile: &Utf8Path, patience: Duration) -> 
         // Chromium refuses to be root within its sandbox.
         args.push("--no-sandbox".to_owned());
     }
+    // Its own start page takes longer to load than most of what is to be seen.
+    let prefs = json!({ "session": { "restore_on_startup": 4, "startup_urls": ["about:blank"] } });
     json!({
         "browserName": "chrome",
         "unhandledPromptBehavior": "dismiss",
         "timeouts": { "pageLoad": millis(patience), "script": millis(patience), "implicit": 0 },
         "goog:loggingPrefs": { "performance": "ALL" },
-        "goog:chromeOptions": { "binary": chromium, "args": args },
+        "goog:chromeOptions": { "binary": chromium, "args": args, "prefs": prefs },
     })
 }
 
