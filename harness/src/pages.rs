@@ -251,3 +251,6 @@ fn store(run: &Run, name: &str, kind: &str, bytes: &[u8]) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

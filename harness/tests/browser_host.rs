@@ -45,6 +45,11 @@ impl Host {
 
     /// A run's browser, and its ledger.
     fn browser(&self) -> (Browser, Ledger) {
+        self.patient(1.0)
+    }
+
+    /// The same, its deadlines scaled.
+    fn patient(&self, scale: f64) -> (Browser, Ledger) {
         let ledger = Ledger::open(&self.state, &self.run).unwrap();
         let scratch = self.state.join("runs").join(self.run.as_str());
         let path = scratch.clone();
@@ -53,7 +58,7 @@ impl Host {
             ledger: ledger.clone(),
             scratch,
             state: self.state.clone(),
-            scale: 1.0,
+            scale,
         };
         (Browser::new(place), ledger)
     }
@@ -67,12 +72,16 @@ impl Host {
     }
 
     async fn kill(&self, which: &str) {
+        self.signal("-KILL", which).await;
+    }
+
+    async fn signal(&self, signal: &str, which: &str) {
         let pids = self.processes().await;
         let mut pids = pids
             .iter()
             .filter(|line| line.contains(which) && !line.contains("--type="));
         let pid = pids.next().unwrap().split_whitespace().next().unwrap();
-        Cmd::new("kill").args(["-KILL", pid]).run().await.unwrap();
+        Cmd::new("kill").args([signal, pid]).run().await.unwrap();
     }
 }
 
@@ -256,6 +265,28 @@ async fn a_browser_that_is_killed_is_an_error_and_the_next_page_gets_another() {
     browser.stop().await;
     assert_eq!(host.processes().await, [] as [String; 0]);
     assert_eq!(ledger.owned().len(), 1, "{:?}", ledger.owned());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a host: Chromium and its driver"]
+async fn a_browser_that_hangs_is_given_up_in_time() {
+    let host = Host::new();
+    let (browser, _ledger) = host.patient(0.25);
+    let server = Server::start().await;
+    browser.open(&server.url, PATIENCE).await.unwrap();
+    host.signal("-STOP", "--log-path=").await;
+    let began = Instant::now();
+    let error = browser.open(&server.url, PATIENCE).await.unwrap_err();
+    assert!(matches!(error, BrowserError::Hangs { .. }), "{error}");
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
+    let page = browser.open(&server.url, PATIENCE).await.unwrap();
+    assert_eq!(page.title, "Home of lab");
+    browser.stop().await;
+    assert_eq!(host.processes().await, [] as [String; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

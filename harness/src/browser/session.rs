@@ -14,9 +14,17 @@ use super::traffic::Traffic;
 use super::{BrowserError, LINGER, Rendered, WINDOW};
 use crate::wait::{self, Look};
 
-/// What a visitor would read, and whether it is all there.
-const LOOK: &str = "return [document.readyState, document.fonts ? document.fonts.status : 'loaded', document.title, \
-    document.body ? document.body.innerText : '', location.href]";
+/// What a visitor would read, and whether it is all there: asked when the page has drawn and has nothing else to do, so
+/// that an answer that has arrived has been taken in too. One that never has nothing to do is asked all the same.
+const LOOK: &str = "const done = arguments[arguments.length - 1]; \
+    const idle = window.requestIdleCallback || (then => setTimeout(then, 50)); \
+    const look = () => done([document.readyState, document.fonts ? document.fonts.status : 'loaded', document.title, \
+        document.body ? document.body.innerText : '', location.href]); \
+    requestAnimationFrame(() => setTimeout(() => idle(look))); \
+    setTimeout(look, 1000);";
+
+/// For how long nothing may change before a page is at rest: a busy host runs scripts late.
+const STILL: Duration = Duration::from_millis(300);
 
 /// How often a page is looked at while it is waited for.
 const PACE: Duration = Duration::from_millis(100);
@@ -236,6 +244,7 @@ impl Session {
             };
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             let still = state.saw(&view, &entries);
+            let still = still.filter(|still| *still >= STILL);
             let enough =
                 still.is_some_and(|still| wanted(&view.title, &view.text) || still >= LINGER);
             if enough || Instant::now() >= deadline {
@@ -254,7 +263,11 @@ impl Session {
 
     async fn look(&self) -> Result<(View, Value), BrowserError> {
         let lost = |error| sort("look at a page", "the page", Duration::ZERO, error);
-        let view = self.client.execute(LOOK, Vec::new()).await.map_err(lost)?;
+        let view = self
+            .client
+            .execute_async(LOOK, Vec::new())
+            .await
+            .map_err(lost)?;
         let log = self.own("se/log", json!({ "type": "performance" })).await;
         Ok((View::read(&view), log.map_err(lost)?))
     }
