@@ -359,7 +359,10 @@ impl Begun {
             profile_digest: self.profile.digest.clone(),
             accel: self.run.accel,
             accel_reason: self.capability.accel_reason.clone(),
-            arguments: std::env::args().skip(1).collect(),
+            arguments: std::env::args_os()
+                .skip(1)
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
             features: features.collect(),
             release: asked.release,
             source: None,
