@@ -129,13 +129,46 @@ impl Browser {
         patience: Duration,
         wanted: impl Fn(&str, &str) -> bool,
     ) -> Result<Rendered, BrowserError> {
-        let started = Instant::now();
         let mut turn = self.inner.turn.lock().await;
+        self.seen_through(&mut turn, url, patience, &wanted).await
+    }
+
+    /// Opens a page that nobody waits for: only if the browser is free within `patience`, and for no longer than `in_all`.
+    ///
+    /// # Errors
+    /// As [`Browser::open`], and [`BrowserError::Busy`].
+    pub async fn glimpse(
+        &self,
+        url: &str,
+        patience: Duration,
+        in_all: Duration,
+    ) -> Result<Rendered, BrowserError> {
+        let turn = wait::within("the browser", patience, self.inner.turn.lock()).await;
+        let mut turn = turn.map_err(|_| BrowserError::Busy { waited: patience })?;
+        let opened = self.seen_through(&mut turn, url, patience, &|_, _| true);
+        match wait::within("a picture", in_all, opened).await {
+            Ok(opened) => opened,
+            // What it does now is not known: the next page gets another.
+            Err(error) => Err(BrowserError::Hangs {
+                why: error.to_string(),
+                log: String::new(),
+            }),
+        }
+    }
+
+    async fn seen_through(
+        &self,
+        turn: &mut Turn,
+        url: &str,
+        patience: Duration,
+        wanted: &impl Fn(&str, &str) -> bool,
+    ) -> Result<Rendered, BrowserError> {
+        let started = Instant::now();
         if turn.astray {
             turn.end().await;
         }
         turn.astray = true;
-        let opened = self.opened(&mut turn, url, patience, &wanted).await;
+        let opened = self.opened(turn, url, patience, wanted).await;
         turn.astray = false;
         if opened.as_ref().is_err_and(BrowserError::is_the_browsers) {
             // What is left of it may hang: the next page gets another.

@@ -12,7 +12,6 @@ use crate::evidence::{Event, Work};
 use crate::http::{Http, Page};
 use crate::run::{Run, hex};
 use crate::secret::redact;
-use crate::wait;
 
 /// How long a picture that no step asked for may take to load, and in all.
 const PICTURE: Duration = Duration::from_secs(6);
@@ -178,15 +177,17 @@ impl Pages {
         let span = run
             .recorder
             .span(Work::Browser, format!("a picture of {url}"));
-        let open = browser.open(url, run.host_deadline(PICTURE));
-        let why = match wait::within("a picture", run.host_deadline(PICTURE_IN_ALL), open).await {
-            Ok(Ok(rendered)) => {
+        let (patience, in_all) = (
+            run.host_deadline(PICTURE),
+            run.host_deadline(PICTURE_IN_ALL),
+        );
+        let why = match browser.glimpse(url, patience, in_all).await {
+            Ok(rendered) => {
                 span.done();
                 return Some(rendered);
             }
-            Ok(Err(error)) if error.is_the_browsers() => error.to_string(),
-            Ok(Err(_)) => return None,
-            Err(error) => error.to_string(),
+            Err(error) if error.is_the_browsers() => error,
+            Err(_) => return None,
         };
         if !self.inner.gave_up.swap(true, Ordering::Relaxed) {
             run.recorder.record(Event::Warning {

@@ -227,6 +227,17 @@ async fn pages_that_are_not_to_be_had_are_told_from_a_browser_that_is_not() {
             "{nobody:?}"
         );
     }
+    // Somebody else's page has its time.
+    let never = server.never();
+    let long = browser.open(&never, Duration::from_secs(5));
+    let soon = async {
+        server.is_asked().await;
+        let moment = Duration::from_millis(200);
+        browser.glimpse(&url, moment, PATIENCE).await
+    };
+    let (long, soon) = tokio::join!(long, soon);
+    assert!(matches!(long, Err(BrowserError::Slow { .. })), "{long:?}");
+    assert!(matches!(soon, Err(BrowserError::Busy { .. })), "{soon:?}");
     // The browser was not to blame for any of it, and goes on.
     let page = browser.open(&url, PATIENCE).await.unwrap();
     assert_eq!(page.title, "Home of lab");
@@ -273,6 +284,17 @@ async fn a_browser_that_hangs_is_given_up_in_time() {
     let host = Host::new();
     let (browser, _ledger) = host.patient(0.25);
     let server = Server::start().await;
+    browser.open(&server.url, PATIENCE).await.unwrap();
+    host.signal("-STOP", "--log-path=").await;
+    let began = Instant::now();
+    let picture = browser.glimpse(&server.url, PATIENCE, Duration::from_secs(3));
+    let error = picture.await.unwrap_err();
+    assert!(matches!(error, BrowserError::Hangs { .. }), "{error}");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
     browser.open(&server.url, PATIENCE).await.unwrap();
     host.signal("-STOP", "--log-path=").await;
     let began = Instant::now();

@@ -52,6 +52,12 @@ pub enum BrowserError {
         /// The end of the driver's log.
         log: String,
     },
+    /// It has other pages to open.
+    #[error("the browser had no time within {:.1} s", .waited.as_secs_f64())]
+    Busy {
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// It does not answer any more.
     #[error("the browser hangs: {why}{}", said(.log))]
     Hangs {
@@ -102,7 +108,7 @@ impl BrowserError {
     pub fn is_the_browsers(&self) -> bool {
         !matches!(
             self,
-            Self::NoPage { .. } | Self::Slow { .. } | Self::NotInstalled { .. }
+            Self::NoPage { .. } | Self::Slow { .. } | Self::Busy { .. } | Self::NotInstalled { .. }
         )
     }
 

@@ -12,8 +12,9 @@ use bootproof_harness::wait;
 use super::Scene;
 use crate::subject::{Subject, System};
 
-/// How long all of it may take for one system.
+/// How long all of it may take for one system: at least so long, and longer where guests are slow.
 const IN_ALL: Duration = Duration::from_secs(30);
+const IN_GUEST: Duration = Duration::from_secs(15);
 
 /// How long the page may take, as measured under KVM.
 const PAGE: Duration = Duration::from_secs(2);
@@ -77,7 +78,11 @@ pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
     };
     let what = format!("what can still be seen of {}", closer.label);
     let span = scene.recorder.span(Work::GuestCommand, what.clone());
-    let bound = closer.run.host_deadline(IN_ALL);
+    let (host, guest) = (
+        closer.run.host_deadline(IN_ALL),
+        closer.run.guest_deadline(IN_GUEST),
+    );
+    let bound = host.max(guest);
     match wait::within(&what, bound, closer.look()).await {
         Ok(()) => span.done(),
         Err(_) => scene.recorder.record(Event::Warning {
@@ -129,14 +134,13 @@ impl Closer<'_> {
         }
         // A guest that panicked is running, as far as the domain is concerned, and would keep every question waiting.
         let alive = matches!(machine.watched(machine.answers()).await, Ok(true));
-        if alive {
-            self.ask(&ASKED).await;
-            self.ask(&ASKED_OF_MACHINES).await;
-        }
-        self.page().await;
+        // What tells most comes first: a slow guest may have no time for the rest.
         if alive {
             self.failed_units().await;
+            self.ask(&ASKED_OF_MACHINES).await;
+            self.ask(&ASKED).await;
         }
+        self.page().await;
     }
 
     async fn container(&self, container: &Container) {
@@ -148,9 +152,9 @@ impl Closer<'_> {
         if let Ok(text) = container.inspect().await {
             self.store("inspect.json", AttachmentKind::Other, &text);
         }
+        self.failed_units().await;
         self.ask(&ASKED).await;
         self.page().await;
-        self.failed_units().await;
     }
 
     async fn ask(&self, questions: &[Question]) {
