@@ -27,7 +27,7 @@ pub struct Row {
     pub seconds: f64,
 }
 
-const KINDS: [Work; 9] = [
+const KINDS: [Work; 10] = [
     Work::Probe,
     Work::ImageBuild,
     Work::Push,
@@ -35,6 +35,7 @@ const KINDS: [Work; 9] = [
     Work::Boot,
     Work::GuestCommand,
     Work::Http,
+    Work::Browser,
     Work::Waiting,
     Work::Harness,
 ];
