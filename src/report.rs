@@ -2,6 +2,10 @@
 
 pub mod last_screen;
 pub mod live;
+pub mod merge;
 pub mod paint;
+pub mod reading;
 pub mod summary;
+pub mod text;
 pub mod timing;
+pub mod verdict;
