@@ -1,0 +1,354 @@
+//! The beginning of the page: what a signature would be on.
+
+use bootproof_harness::evidence::{SourceTree, Verdict};
+
+use crate::report::markdown::{WORDS, booted, distinct};
+use crate::report::paint::duration;
+use crate::report::summary::{By, Part, RunSummary, Scenario};
+use crate::report::text::{command_line, console, moment, plural, short_image};
+use crate::report::verdict::{headline, is_unproven, why};
+
+use super::{anchor, class_of};
+
+/// What stands first.
+#[derive(Debug)]
+pub struct Head {
+    /// The page's title.
+    pub title: String,
+    /// The outcome's word, its class, and the same in a sentence.
+    pub word: &'static str,
+    pub class: String,
+    pub sentence: String,
+    /// How many scenarios had which verdict.
+    pub counts: Vec<Count>,
+    /// Who, what, where, when.
+    pub facts: Vec<Fact>,
+    /// The images that were pushed.
+    pub images: Vec<Image>,
+    /// The features with their scenarios.
+    pub proven: Vec<Proven>,
+    /// What nothing is said of, and why.
+    pub unproven: Vec<Unproven>,
+    /// What was not green at once.
+    pub repeated: Vec<Repeated>,
+    /// The runs, when there are several.
+    pub runs: Vec<OneRun>,
+}
+
+/// A number of scenarios.
+#[derive(Debug)]
+pub struct Count {
+    pub word: &'static str,
+    pub class: String,
+    pub number: usize,
+}
+
+/// A fact with one or more values.
+#[derive(Debug)]
+pub struct Fact {
+    pub name: &'static str,
+    pub values: Vec<String>,
+    /// Whether it is to be read by a machine.
+    pub code: bool,
+}
+
+/// An image.
+#[derive(Debug)]
+pub struct Image {
+    pub reference: String,
+    pub tags: String,
+    pub digest: String,
+    pub booted: usize,
+}
+
+/// A feature in short.
+#[derive(Debug)]
+pub struct Proven {
+    pub name: String,
+    pub path: String,
+    pub digest: String,
+    pub scenarios: Vec<Line>,
+}
+
+/// A scenario in short.
+#[derive(Debug)]
+pub struct Line {
+    pub name: String,
+    pub anchor: String,
+    pub word: &'static str,
+    pub class: String,
+    pub took: String,
+}
+
+/// A scenario that shows nothing.
+#[derive(Debug)]
+pub struct Unproven {
+    pub line: Line,
+    pub reason: String,
+}
+
+/// A scenario that ran more than once.
+#[derive(Debug)]
+pub struct Repeated {
+    pub line: Line,
+    pub before: Vec<String>,
+}
+
+/// One of several runs.
+#[derive(Debug)]
+pub struct OneRun {
+    pub run: String,
+    pub began: String,
+    pub took: String,
+    pub outcome: String,
+    pub by: String,
+    pub command: String,
+}
+
+impl Head {
+    /// Of a run, or of several.
+    pub fn of(summary: &RunSummary) -> Self {
+        let outcome = headline(summary);
+        Self {
+            title: format!("{}: {} {}", outcome.word, summary.profile.name, summary.run),
+            word: outcome.word,
+            class: class_of(outcome.word),
+            sentence: outcome.sentence,
+            counts: WORDS
+                .into_iter()
+                .filter(|word| summary.of(word) > 0)
+                .map(|word| Count {
+                    word,
+                    class: class_of(word),
+                    number: summary.of(word),
+                })
+                .collect(),
+            facts: facts(summary),
+            images: distinct(summary)
+                .into_iter()
+                .map(|image| {
+                    let digest = image.digest.clone().unwrap_or_default();
+                    Image {
+                        reference: image.reference.clone().unwrap_or_else(|| image.image.clone()),
+                        tags: image.tags.join(", "),
+                        booted: booted(summary, &digest),
+                        digest,
+                    }
+                })
+                .collect(),
+            proven: proven(summary),
+            unproven: summary
+                .scenarios
+                .iter()
+                .filter(|scenario| is_unproven(scenario))
+                .map(|scenario| Unproven {
+                    line: line(scenario),
+                    reason: console(&why(summary, scenario)),
+                })
+                .collect(),
+            repeated: summary
+                .scenarios
+                .iter()
+                .filter(|scenario| !scenario.earlier.is_empty())
+                .map(repeated)
+                .collect(),
+            runs: summary.runs.iter().map(one_run).collect(),
+        }
+    }
+}
+
+fn facts(summary: &RunSummary) -> Vec<Fact> {
+    let fact = |name, values: Vec<String>| Fact {
+        name,
+        values,
+        code: false,
+    };
+    let code = |name, values: Vec<String>| Fact {
+        name,
+        values,
+        code: true,
+    };
+    let mut facts = Vec::new();
+    if summary.release {
+        facts.push(fact("Release", vec!["run to sign a release on (--release)".to_owned()]));
+    }
+    facts.push(fact("Profile", vec![summary.profile.name.clone()]));
+    facts.push(code("Profile's SHA-256", vec![summary.profile.digest.clone()]));
+    let clients = clients(summary);
+    if !clients.is_empty() {
+        facts.push(fact("Client in the machines", clients));
+    }
+    let mut releases: Vec<String> = summary
+        .machines
+        .iter()
+        .flat_map(|m| &m.boots)
+        .filter_map(|b| b.seen.os_release.get("PRETTY_NAME").cloned())
+        .collect();
+    releases.dedup();
+    releases.sort();
+    releases.dedup();
+    if !releases.is_empty() {
+        facts.push(fact("Systems booted", releases));
+    }
+    let places: Vec<&By> = if summary.runs.is_empty() {
+        vec![&summary.by]
+    } else {
+        summary.runs.iter().map(|part| &part.by).collect()
+    };
+    facts.push(fact("Host", once(&places, |by| format!("{} ({})", by.host, by.host_os))));
+    facts.push(fact("Machines run with", once(&places, accel)));
+    facts.push(fact("Run by", once(&places, |by| by.user.clone())));
+    facts.push(fact(
+        "When",
+        vec![format!(
+            "{} to {} ({})",
+            moment(summary.began),
+            moment(summary.ended),
+            duration(summary.seconds)
+        )],
+    ));
+    if summary.runs.is_empty() {
+        facts.push(code("Run", vec![summary.run.clone()]));
+        facts.push(code("Command", vec![command_line(&summary.arguments)]));
+    }
+    facts.push(fact("bootproof", vec![summary.version.clone()]));
+    if let Some(tree) = &summary.source {
+        facts.push(fact("Features and profile from", source(tree)));
+    }
+    facts
+}
+
+fn accel(by: &By) -> String {
+    let name = match by.accel.as_str() {
+        "kvm" => "KVM",
+        "tcg" => "emulation (TCG)",
+        other => other,
+    };
+    if by.accel_reason.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}: {}", console(&by.accel_reason))
+    }
+}
+
+fn source(tree: &SourceTree) -> Vec<String> {
+    match tree {
+        SourceTree::Embedded => vec!["the bootproof binary itself".to_owned()],
+        SourceTree::Git { commit, dirty } if dirty.is_empty() => {
+            vec![format!("git commit {commit}, unchanged")]
+        }
+        SourceTree::Git { commit, dirty } => {
+            let mut lines = vec![format!(
+                "git commit {commit}, with {} not as committed:",
+                plural(dirty.len(), "file")
+            )];
+            lines.extend(dirty.iter().map(|file| console(file)));
+            lines
+        }
+        SourceTree::Untracked { why } => vec![format!("files under no version control: {why}")],
+    }
+}
+
+fn once(places: &[&By], told: impl Fn(&By) -> String) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for place in places {
+        let value = told(place);
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
+}
+
+/// What the clients of the machines say of themselves.
+fn clients(summary: &RunSummary) -> Vec<String> {
+    let mut clients: Vec<String> = summary
+        .machines
+        .iter()
+        .filter_map(|m| m.client.as_deref().map(console))
+        .collect();
+    clients.sort();
+    clients.dedup();
+    clients
+}
+
+fn proven(summary: &RunSummary) -> Vec<Proven> {
+    let mut proven: Vec<Proven> = Vec::new();
+    for scenario in &summary.scenarios {
+        let planned = &scenario.planned;
+        if proven.last().is_none_or(|last| last.path != planned.path) {
+            proven.push(Proven {
+                name: planned.feature.clone(),
+                path: planned.path.clone(),
+                digest: summary.features.get(&planned.path).cloned().unwrap_or_default(),
+                scenarios: Vec::new(),
+            });
+        }
+        if let Some(last) = proven.last_mut() {
+            last.scenarios.push(line(scenario));
+        }
+    }
+    proven
+}
+
+/// A scenario in short.
+pub fn line(scenario: &Scenario) -> Line {
+    Line {
+        name: scenario.planned.name.clone(),
+        anchor: anchor(&scenario.planned.id),
+        word: scenario.word(),
+        class: class_of(scenario.word()),
+        took: if scenario.attempts > 0 {
+            duration(scenario.seconds)
+        } else {
+            String::new()
+        },
+    }
+}
+
+fn repeated(scenario: &Scenario) -> Repeated {
+    let before = scenario.earlier.iter().map(|attempt| {
+        let word = attempt.verdict.map_or("unfinished", Verdict::as_str);
+        let place = match &attempt.run {
+            Some(run) if attempt.run != scenario.run => format!(" in the run {run}"),
+            _ => format!(" at attempt {}", attempt.attempt.max(1)),
+        };
+        let reason = attempt.reason.as_deref().unwrap_or_default();
+        let reason = reason.lines().next().unwrap_or_default();
+        let colon = if reason.is_empty() { "" } else { ": " };
+        format!("{word}{place}{colon}{}", console(reason))
+    });
+    let mut before: Vec<String> = before.collect();
+    if let Some(run) = &scenario.run {
+        before.push(format!("then {} in the run {run}", scenario.word()));
+    }
+    Repeated {
+        line: line(scenario),
+        before,
+    }
+}
+
+fn one_run(part: &Part) -> OneRun {
+    let counts: Vec<String> = WORDS
+        .into_iter()
+        .filter_map(|word| part.counts.get(word).map(|number| format!("{number} {word}")))
+        .collect();
+    let ended = match (part.incomplete, &part.interrupted_by, part.exit_code) {
+        (true, _, _) => "the record ends before the run did".to_owned(),
+        (_, Some(signal), _) => format!("ended by {signal}"),
+        (_, None, code) => format!("exit code {}", code.map_or("?".to_owned(), |c| c.to_string())),
+    };
+    OneRun {
+        run: part.run.clone(),
+        began: moment(part.began),
+        took: duration(part.seconds),
+        outcome: format!("{} · {ended}", counts.join(", ")),
+        by: format!("{} on {}, {}", part.by.user, part.by.host, part.by.accel),
+        command: command_line(&part.arguments),
+    }
+}
+
+/// What was booted, as shortly as it can be said.
+pub fn booted_image(image: Option<&str>) -> String {
+    image.map_or("?", short_image).to_owned()
+}
