@@ -16,3 +16,5 @@ pub mod summary;
 pub mod text;
 pub mod timing;
 pub mod verdict;
+#[cfg(test)]
+mod sample;

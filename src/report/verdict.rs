@@ -46,8 +46,9 @@ pub fn headline(summary: &RunSummary) -> Headline {
         Some(1) => say(
             "failed",
             format!(
-                "the product does not keep what {} promise; {proven}",
-                plural(of(Verdict::Failed), "scenario")
+                "the product does not keep what {} {}; {proven}",
+                plural(of(Verdict::Failed), "scenario"),
+                if of(Verdict::Failed) == 1 { "promises" } else { "promise" }
             ),
         ),
         Some(4) => say(

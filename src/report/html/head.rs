@@ -5,7 +5,7 @@ use bootproof_harness::evidence::{SourceTree, Verdict};
 use crate::report::markdown::{WORDS, booted, distinct};
 use crate::report::paint::duration;
 use crate::report::summary::{By, Part, RunSummary, Scenario};
-use crate::report::text::{command_line, console, moment, plural, short_image};
+use crate::report::text::{command_line, console, cut, moment, plural, short_image};
 use crate::report::verdict::{headline, is_unproven, why};
 
 use super::{anchor, class_of};
@@ -21,6 +21,8 @@ pub struct Head {
     pub sentence: String,
     /// How many scenarios had which verdict.
     pub counts: Vec<Count>,
+    /// What failed or ended in an error.
+    pub wrong: Vec<Wrong>,
     /// Who, what, where, when.
     pub facts: Vec<Fact>,
     /// The images that were pushed.
@@ -41,6 +43,14 @@ pub struct Count {
     pub word: &'static str,
     pub class: String,
     pub number: usize,
+}
+
+/// A scenario that did not pass.
+#[derive(Debug)]
+pub struct Wrong {
+    pub line: Line,
+    pub at: String,
+    pub reason: String,
 }
 
 /// A fact with one or more values.
@@ -123,19 +133,14 @@ impl Head {
                     number: summary.of(word),
                 })
                 .collect(),
-            facts: facts(summary),
-            images: distinct(summary)
-                .into_iter()
-                .map(|image| {
-                    let digest = image.digest.clone().unwrap_or_default();
-                    Image {
-                        reference: image.reference.clone().unwrap_or_else(|| image.image.clone()),
-                        tags: image.tags.join(", "),
-                        booted: booted(summary, &digest),
-                        digest,
-                    }
-                })
+            wrong: summary
+                .scenarios
+                .iter()
+                .filter(|s| matches!(s.verdict, Some(Verdict::Failed | Verdict::Error)))
+                .map(|scenario| wrong(summary, scenario))
                 .collect(),
+            facts: facts(summary),
+            images: images(summary),
             proven: proven(summary),
             unproven: summary
                 .scenarios
@@ -258,6 +263,58 @@ fn once(places: &[&By], told: impl Fn(&By) -> String) -> Vec<String> {
         }
     }
     values
+}
+
+fn wrong(summary: &RunSummary, scenario: &Scenario) -> Wrong {
+    let at = match scenario.failing_step() {
+        Some(step) => format!(
+            "{}:{}: {} {}",
+            scenario.planned.path,
+            step.line,
+            step.keyword,
+            console(&step.text)
+        ),
+        None => scenario.planned.id.clone(),
+    };
+    Wrong {
+        line: line(scenario),
+        at,
+        reason: cut(console(&why(summary, scenario)).trim_end(), 8, 6).0,
+    }
+}
+
+/// What was pushed, and what was booted without being pushed by the run.
+fn images(summary: &RunSummary) -> Vec<Image> {
+    let mut images: Vec<Image> = distinct(summary)
+        .into_iter()
+        .map(|image| {
+            let digest = image.digest.clone().unwrap_or_default();
+            Image {
+                reference: image
+                    .reference
+                    .clone()
+                    .unwrap_or_else(|| image.image.clone()),
+                tags: image.tags.join(", "),
+                booted: booted(summary, &digest),
+                digest,
+            }
+        })
+        .collect();
+    for boot in summary.machines.iter().flat_map(|m| &m.boots) {
+        let Some(digest) = &boot.seen.digest else {
+            continue;
+        };
+        if images.iter().all(|image| image.digest != *digest) {
+            let followed = boot.seen.image.as_deref().unwrap_or("an image that is not followed");
+            images.push(Image {
+                reference: format!("{} (not pushed by this run)", console(followed)),
+                tags: String::new(),
+                digest: console(digest),
+                booted: booted(summary, digest),
+            });
+        }
+    }
+    images
 }
 
 /// What the clients of the machines say of themselves.

@@ -1,7 +1,7 @@
 //! Pictures of pages: small ones, and where two differ.
 
-use image::imageops::{FilterType, resize, thumbnail};
-use image::{ImageFormat, ImageReader, Limits, Rgba, RgbaImage};
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageFormat, ImageReader, Limits, RgbImage};
 
 /// How wide a small picture is.
 const SMALL: u32 = 280;
@@ -12,8 +12,11 @@ const WIDE: u32 = 560;
 /// By how much a channel may differ before a pixel counts as another.
 const TOLERANCE: u8 = 16;
 
-/// A picture that was read.
-pub struct Picture(RgbaImage);
+/// How a pixel that differs is marked.
+const MARK: [u8; 3] = [0xd0, 0x00, 0x6f];
+
+/// A picture that was read. Pages are opaque: it has no fourth channel.
+pub struct Picture(RgbImage);
 
 /// Reads a PNG; nothing for what is none, or is larger than any page.
 pub fn read(png: &[u8]) -> Option<Picture> {
@@ -23,7 +26,7 @@ pub fn read(png: &[u8]) -> Option<Picture> {
     limits.max_alloc = Some(512 << 20);
     let mut reader = ImageReader::with_format(std::io::Cursor::new(png), ImageFormat::Png);
     reader.limits(limits);
-    reader.decode().ok().map(|image| Picture(image.into_rgba8()))
+    reader.decode().ok().map(|image| Picture(image.into_rgb8()))
 }
 
 impl Picture {
@@ -31,9 +34,9 @@ impl Picture {
     pub fn small(&self) -> Option<Vec<u8>> {
         let (width, height) = self.0.dimensions();
         let seen = height.min(width * 3 / 4).max(1);
-        let upper = image::imageops::crop_imm(&self.0, 0, 0, width, seen).to_image();
+        let upper = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(0, 0, width, seen);
         let small_height = (seen * SMALL / width.max(1)).max(1);
-        png(&thumbnail(&upper, SMALL, small_height))
+        png(&upper.thumbnail_exact(SMALL, small_height))
     }
 }
 
@@ -42,47 +45,58 @@ pub fn difference(old: &Picture, new: &Picture) -> Option<(Vec<u8>, f64)> {
     let (old, new) = (&old.0, &new.0);
     let width = old.width().max(new.width());
     let height = old.height().max(new.height());
-    let mut marked = RgbaImage::new(width, height);
+    let mut marked = Vec::with_capacity(width as usize * height as usize * 3);
     let mut differing = 0_u64;
-    for (x, y, pixel) in marked.enumerate_pixels_mut() {
-        let (before, after) = (old.get_pixel_checked(x, y), new.get_pixel_checked(x, y));
-        let same = match (before, after) {
-            (Some(a), Some(b)) => a.0.iter().zip(b.0).all(|(a, b)| a.abs_diff(b) <= TOLERANCE),
-            _ => false,
-        };
-        *pixel = if same {
-            faded(after)
-        } else {
-            differing += 1;
-            Rgba([0xd0, 0x00, 0x6f, 0xff])
-        };
+    for y in 0..height {
+        let (before, after) = (row(old, y), row(new, y));
+        for at in (0..width as usize * 3).step_by(3) {
+            let (a, b) = (before.get(at..at + 3), after.get(at..at + 3));
+            match (a, b) {
+                (Some(a), Some(b)) if alike(a, b) => marked.extend(faded(b)),
+                _ => {
+                    differing += 1;
+                    marked.extend(MARK);
+                }
+            }
+        }
     }
     if differing == 0 {
         return None;
     }
     let share = differing as f64 / (f64::from(width) * f64::from(height)).max(1.0);
+    let marked = DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, marked)?);
     let shown = if width > WIDE {
         let shown_height = (u64::from(height) * u64::from(WIDE) / u64::from(width)).max(1);
-        resize(&marked, WIDE, u32::try_from(shown_height).unwrap_or(1), FilterType::Triangle)
+        marked.resize_exact(WIDE, u32::try_from(shown_height).ok()?, FilterType::Triangle)
     } else {
         marked
     };
     Some((png(&shown)?, share))
 }
 
-/// A pixel so light that what is marked stands out.
-fn faded(pixel: Option<&Rgba<u8>>) -> Rgba<u8> {
-    let [r, g, b, _] = pixel.map_or([255; 4], |pixel| pixel.0);
-    let grey = (u32::from(r) * 3 + u32::from(g) * 6 + u32::from(b)) / 10;
-    let light = u8::try_from(178 + grey * 30 / 100).unwrap_or(u8::MAX);
-    Rgba([light, light, light, 255])
+/// A row's bytes, three for each pixel; none below the picture's end.
+fn row(image: &RgbImage, y: u32) -> &[u8] {
+    let long = image.width() as usize * 3;
+    let from = y as usize * long;
+    image.as_raw().get(from..from + long).unwrap_or_default()
 }
 
-fn png(image: &RgbaImage) -> Option<Vec<u8>> {
+fn alike(a: &[u8], b: &[u8]) -> bool {
+    a == b || a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= TOLERANCE)
+}
+
+/// A pixel so light that what is marked stands out.
+fn faded(pixel: &[u8]) -> [u8; 3] {
+    let grey = match pixel {
+        [r, g, b] => (u32::from(*r) * 3 + u32::from(*g) * 6 + u32::from(*b)) / 10,
+        _ => 255,
+    };
+    [u8::try_from(178 + grey * 30 / 100).unwrap_or(u8::MAX); 3]
+}
+
+fn png(image: &DynamicImage) -> Option<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    // Without the fourth channel: pages are opaque.
-    let opaque = image::DynamicImage::ImageRgba8(image.clone()).into_rgb8();
-    opaque.write_to(&mut bytes, ImageFormat::Png).ok()?;
+    image.write_to(&mut bytes, ImageFormat::Png).ok()?;
     Some(bytes.into_inner())
 }
 
@@ -91,9 +105,8 @@ mod tests {
     use super::*;
 
     fn picture(width: u32, height: u32, dark: impl Fn(u32, u32) -> bool) -> Picture {
-        Picture(RgbaImage::from_fn(width, height, |x, y| {
-            let c = if dark(x, y) { 0 } else { 255 };
-            Rgba([c, c, c, 255])
+        Picture(RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([if dark(x, y) { 0 } else { 255 }; 3])
         }))
     }
 
@@ -104,8 +117,8 @@ mod tests {
         let (png, share) = difference(&old, &new).unwrap();
         assert_eq!(share, 0.25);
         let marked = read(&png).unwrap().0;
-        assert_eq!(marked.get_pixel(0, 0).0, [0xd0, 0x00, 0x6f, 0xff]);
-        assert_ne!(marked.get_pixel(80, 0).0, [0xd0, 0x00, 0x6f, 0xff]);
+        assert_eq!(marked.get_pixel(0, 0).0, MARK);
+        assert_ne!(marked.get_pixel(80, 0).0, MARK);
         assert!(difference(&old, &picture(100, 50, |_, _| false)).is_none());
     }
 

@@ -82,6 +82,17 @@ enum Happening<'a> {
     Looked(&'a Page),
 }
 
+impl Happening<'_> {
+    /// Which comes first of what has one time.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Booted(_) => 0,
+            Self::Looked(_) => 1,
+            Self::Deployed(_) => 2,
+        }
+    }
+}
+
 /// The stories of all machines, in the order in which they were made.
 pub fn machines(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Timeline> {
     summary
@@ -150,7 +161,7 @@ fn timeline(
         let at = boot.map_or(page.at, |boot| page.at.max(boot.at));
         (at, Happening::Looked(page))
     }));
-    happened.sort_by_key(|(at, _)| *at);
+    happened.sort_by_key(|(at, what)| (*at, what.rank()));
     let place = format!("m{place}");
     let mut teller = Teller::new(summary, embedder, &place);
     teller.is_copy = machine.copy_of.is_some();

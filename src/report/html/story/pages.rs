@@ -13,6 +13,9 @@ use crate::report::text::{console, cut, shorten, visible};
 /// How many lines of a page are shown that has no picture.
 const LINES: usize = 14;
 
+/// From which share on a picture of the difference shows nothing: another background, say.
+const EVERYWHERE: f64 = 0.6;
+
 /// A page as it is shown.
 #[derive(Debug, Clone)]
 pub struct Seen(pub Rc<Shown>);
@@ -36,8 +39,8 @@ pub struct Shown {
     pub text: Option<String>,
     /// How its markup differs from the page before.
     pub markup: Option<Markup>,
-    /// A picture of where it differs, and by how much.
-    pub difference: Option<(String, String)>,
+    /// By how much its picture differs, and where, unless that is nearly everywhere.
+    pub difference: Option<(String, Option<String>)>,
     /// That it is as it was before.
     pub same: bool,
 }
@@ -156,9 +159,10 @@ impl<'e, 'r> Viewer<'e, 'r> {
         shown.whole = self.embedder.data(png);
         let old = before.and_then(|before| before.picture.as_ref());
         let difference = old.and_then(|old| picture::difference(old, picture));
-        shown.difference = difference.and_then(|(marked, share)| {
-            let data = self.embedder.data(&marked)?;
-            Some((data, format!("{:.1} %", (share * 100.0).max(0.1))))
+        shown.difference = difference.map(|(marked, share)| {
+            let shown = format!("{:.1} %", (share * 100.0).max(0.1));
+            let tells = share <= EVERYWHERE;
+            (shown, tells.then(|| self.embedder.data(&marked)).flatten())
         });
     }
 }
