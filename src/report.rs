@@ -12,9 +12,9 @@ pub mod messages;
 pub mod paint;
 pub mod pdf;
 pub mod reading;
+#[cfg(test)]
+mod sample;
 pub mod summary;
 pub mod text;
 pub mod timing;
 pub mod verdict;
-#[cfg(test)]
-mod sample;

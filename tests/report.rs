@@ -10,24 +10,44 @@ use predicates::str::contains;
 const DAY: &str = include_str!("../src/report/last_screen/day.ndjson");
 
 /// The files of a report.
-const FILES: [&str; 5] = ["run.json", "report.html", "junit.xml", "messages.ndjson", "summary.md"];
+const FILES: [&str; 5] = [
+    "run.json",
+    "report.html",
+    "junit.xml",
+    "messages.ndjson",
+    "summary.md",
+];
 
 /// The same day as a run with another id, of another profile, or with another text of its feature.
 fn another(old: &str, new: &str) -> String {
     let day = DAY.replace("\"run\":\"", "\"run\":\"f");
-    let id = day.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let id = day
+        .split("\"run\":\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap_or_default();
     let day = day.replace(id, &format!("f{}", &id[2..]));
     assert!(old.is_empty() || day.contains(old), "no {old}");
-    if old.is_empty() { day } else { day.replace(old, new) }
+    if old.is_empty() {
+        day
+    } else {
+        day.replace(old, new)
+    }
 }
 
 #[test]
 fn a_run_that_crashed_has_all_its_reports_and_says_that_it_crashed() {
     let project = Project::new();
-    project.write("run/events.ndjson", &format!("{DAY}{{\"seq\":99,\"at\":\"20"));
+    project.write(
+        "run/events.ndjson",
+        &format!("{DAY}{{\"seq\":99,\"at\":\"20"),
+    );
     let assert = project.bootproof(&["report", "run"]).assert().success();
     let said = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
-    assert!(said.starts_with("unfinished: the record ends before the run did"), "{said}");
+    assert!(
+        said.starts_with("unfinished: the record ends before the run did"),
+        "{said}"
+    );
     for file in FILES {
         assert!(said.contains(&format!("run/{file}\n")), "{said}");
         assert!(project.path("run").join(file).exists(), "{file}");
@@ -35,7 +55,8 @@ fn a_run_that_crashed_has_all_its_reports_and_says_that_it_crashed() {
     let page = std::fs::read_to_string(project.path("run/report.html")).unwrap();
     assert!(page.contains("<span class=\"verdict\">unfinished</span>"));
     let run: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(project.path("run/run.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(project.path("run/run.json")).unwrap())
+            .unwrap();
     assert_eq!(run["incomplete"], true);
 }
 
@@ -43,13 +64,25 @@ fn a_run_that_crashed_has_all_its_reports_and_says_that_it_crashed() {
 fn what_is_no_run_is_refused_with_its_place_and_what_to_do() {
     let project = Project::new();
     project.write("headless/events.ndjson", DAY.split_once('\n').unwrap().1);
-    project.write("future/events.ndjson", &DAY.replace("\"schema\":1", "\"schema\":42"));
+    project.write(
+        "future/events.ndjson",
+        &DAY.replace("\"schema\":1", "\"schema\":42"),
+    );
     project.write("other/thesis.tex", "x");
     for (folder, says) in [
         ("none", "none: no run's folder"),
-        ("other", "other/events.ndjson: the run's record cannot be read"),
-        ("headless", "headless/events.ndjson:1: the record does not begin with a run's start"),
-        ("future", "future/events.ndjson:1: the record has the schema number 42; this bootproof reads 1"),
+        (
+            "other",
+            "other/events.ndjson: the run's record cannot be read",
+        ),
+        (
+            "headless",
+            "headless/events.ndjson:1: the record does not begin with a run's start",
+        ),
+        (
+            "future",
+            "future/events.ndjson:1: the record has the schema number 42; this bootproof reads 1",
+        ),
     ] {
         project
             .bootproof(&["report", folder])
@@ -108,12 +141,17 @@ fn several_runs_become_one_report_in_a_folder_of_its_own() {
 fn runs_that_do_not_go_together_are_refused_and_both_are_named() {
     let project = Project::new();
     project.write("one/events.ndjson", DAY);
-    project.write("profile/events.ndjson", &another("\"profile\":\"debian\"", "\"profile\":\"rhel\""));
+    project.write(
+        "profile/events.ndjson",
+        &another("\"profile\":\"debian\"", "\"profile\":\"rhel\""),
+    );
     project
         .bootproof(&["report", "one", "profile", "--out", "both"])
         .assert()
         .code(2)
-        .stderr(contains("profile: its profile is \"rhel\", that of one is \"debian\""));
+        .stderr(contains(
+            "profile: its profile is \"rhel\", that of one is \"debian\"",
+        ));
     project
         .bootproof(&["report", "one", "one", "--out", "both"])
         .assert()
@@ -159,19 +197,26 @@ fn a_job_on_github_gets_annotations_and_a_summary() {
         .env("GITHUB_STEP_SUMMARY", project.path("summary"))
         .assert()
         .code(4)
-        .stdout(contains("::warning title=bootproof%3A 2 scenarios unproven::nothing ran: "));
+        .stdout(contains(
+            "::warning title=bootproof%3A 2 scenarios unproven::nothing ran: ",
+        ));
     let summary = std::fs::read_to_string(project.path("summary")).unwrap();
-    assert!(summary.starts_with("before\n## ⚪ nothing ran: "), "{summary}");
+    assert!(
+        summary.starts_with("before\n## ⚪ nothing ran: "),
+        "{summary}"
+    );
     for file in FILES {
         assert!(project.path("out").join(file).exists(), "{file}");
     }
-    assert!(!String::from_utf8_lossy(
-        &project
-            .bootproof(&["run", "--profile", "small", "--out", "out"])
-            .assert()
-            .code(4)
-            .get_output()
-            .stdout
-    )
-    .contains("::warning"));
+    assert!(
+        !String::from_utf8_lossy(
+            &project
+                .bootproof(&["run", "--profile", "small", "--out", "out"])
+                .assert()
+                .code(4)
+                .get_output()
+                .stdout
+        )
+        .contains("::warning")
+    );
 }

@@ -121,7 +121,11 @@ mod tests {
         let (_dir, path, report) = day();
         let read = || -> Vec<Vec<u8>> {
             let written = write(&report, &path);
-            written.paths.iter().map(|p| std::fs::read(p).unwrap()).collect()
+            written
+                .paths
+                .iter()
+                .map(|p| std::fs::read(p).unwrap())
+                .collect()
         };
         assert!(read() == read());
     }

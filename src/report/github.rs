@@ -35,7 +35,10 @@ pub fn annotations(report: &Report) -> String {
         let _ = writeln!(
             text,
             "::warning title={}::{}",
-            property(&format!("bootproof: {} unproven", plural(unproven, "scenario"))),
+            property(&format!(
+                "bootproof: {} unproven",
+                plural(unproven, "scenario")
+            )),
             data(&format!("{}: {}", outcome.word, outcome.sentence))
         );
     }

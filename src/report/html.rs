@@ -61,7 +61,11 @@ pub fn render(report: &Report) -> Result<String, askama::Error> {
         wall: super::paint::duration(summary.seconds),
         courses: charts::courses(summary),
         loose,
-        warnings: summary.warnings.iter().map(|w| super::text::console(w)).collect(),
+        warnings: summary
+            .warnings
+            .iter()
+            .map(|w| super::text::console(w))
+            .collect(),
         script: SCRIPT,
         script_digest: STANDARD.encode(Sha256::digest(SCRIPT.as_bytes())),
     }

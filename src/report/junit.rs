@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bootproof_harness::evidence::Verdict;
 use quick_junit::{
-    NonSuccessKind, Property, Report as Suites, SerializeError, TestCase, TestCaseStatus, TestRerun,
-    TestSuite,
+    NonSuccessKind, Property, Report as Suites, SerializeError, TestCase, TestCaseStatus,
+    TestRerun, TestSuite,
 };
 
 use super::merge::Report;
@@ -79,7 +79,11 @@ fn properties(summary: &RunSummary) -> Vec<(&'static str, String)> {
         ("accel", summary.by.accel.clone()),
         ("host", summary.by.host_os.clone()),
     ];
-    let mut clients: Vec<&String> = summary.machines.iter().filter_map(|m| m.client.as_ref()).collect();
+    let mut clients: Vec<&String> = summary
+        .machines
+        .iter()
+        .filter_map(|m| m.client.as_ref())
+        .collect();
     clients.sort();
     clients.dedup();
     properties.extend(clients.into_iter().map(|c| ("client", c.clone())));
@@ -143,7 +147,11 @@ fn place_and(scenario: &Scenario, reason: &str) -> String {
         );
     }
     text.push_str(reason);
-    for attachment in scenario.attachments.iter().filter(|a| a.attempt == scenario.attempts) {
+    for attachment in scenario
+        .attachments
+        .iter()
+        .filter(|a| a.attempt == scenario.attempts)
+    {
         let _ = write!(text, "\n{}: {}", attachment.name, attachment.path);
     }
     text
@@ -186,7 +194,11 @@ fn steps(steps: &[Step]) -> String {
     for step in steps {
         let word = step.verdict.map_or("unfinished", Verdict::as_str);
         let took = duration(step.seconds);
-        let _ = writeln!(text, "{word:<10} {took:>12}  {} {}", step.keyword, step.text);
+        let _ = writeln!(
+            text,
+            "{word:<10} {took:>12}  {} {}",
+            step.keyword, step.text
+        );
     }
     text
 }

@@ -41,7 +41,11 @@ pub fn render(report: &Report) -> String {
         escape(&summary.by.user),
         moment(summary.began),
         duration(summary.seconds),
-        if summary.runs.is_empty() { "run" } else { "runs" },
+        if summary.runs.is_empty() {
+            "run"
+        } else {
+            "runs"
+        },
         summary.run.replace('+', ", "),
     );
     counts(&mut text, summary);
@@ -127,11 +131,19 @@ fn fenced(content: &str) -> String {
 }
 
 fn unproven(text: &mut String, summary: &RunSummary) {
-    let unproven: Vec<&Scenario> = summary.scenarios.iter().filter(|s| is_unproven(s)).collect();
+    let unproven: Vec<&Scenario> = summary
+        .scenarios
+        .iter()
+        .filter(|s| is_unproven(s))
+        .collect();
     if unproven.is_empty() {
         return;
     }
-    let _ = writeln!(text, "### Unproven: {}\n", plural(unproven.len(), "scenario"));
+    let _ = writeln!(
+        text,
+        "### Unproven: {}\n",
+        plural(unproven.len(), "scenario")
+    );
     for scenario in unproven {
         let reason = why(summary, scenario);
         let _ = writeln!(
@@ -197,9 +209,9 @@ fn images(text: &mut String, summary: &RunSummary) {
 pub fn distinct(summary: &RunSummary) -> Vec<&Image> {
     let mut seen: Vec<&Image> = Vec::new();
     for image in summary.images.iter().filter(|i| i.digest.is_some()) {
-        let same = seen.iter_mut().find(|known| {
-            known.digest == image.digest && known.reference == image.reference
-        });
+        let same = seen
+            .iter_mut()
+            .find(|known| known.digest == image.digest && known.reference == image.reference);
         match same {
             // The entry with more tags says more.
             Some(known) if known.tags.len() < image.tags.len() => *known = image,
@@ -245,7 +257,11 @@ fn boots(text: &mut String, summary: &RunSummary) {
             escape(&machine.machine),
             escape(seen.image.as_deref().map_or("?", short_image)),
             seen.digest.as_deref().map(short_digest).unwrap_or_default(),
-            escape(seen.os_release.get("VERSION_ID").map_or("?", String::as_str)),
+            escape(
+                seen.os_release
+                    .get("VERSION_ID")
+                    .map_or("?", String::as_str)
+            ),
             if seen.soft { "soft " } else { "" },
             duration(seen.seconds_to_reachable),
             seen.page_down_seconds.map(duration).unwrap_or_default(),

@@ -8,7 +8,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::files::REPORT_HTML;
 
 /// What distributions call it.
-const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 /// How long printing may take; a page of some megabytes takes seconds.
 const DEADLINE: Duration = Duration::from_secs(180);

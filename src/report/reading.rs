@@ -183,8 +183,9 @@ impl Folder {
     /// When it is not there or is no folder.
     pub fn open(given: &Utf8Path) -> Result<Self, Problem> {
         let root = given.canonicalize_utf8().map_err(|error| {
-            Problem::new(given.as_str(), format!("no run's folder: {error}"))
-                .help("give the folder that `bootproof run --out` wrote to, such as bootproof-out/latest")
+            Problem::new(given.as_str(), format!("no run's folder: {error}")).help(
+                "give the folder that `bootproof run --out` wrote to, such as bootproof-out/latest",
+            )
         })?;
         if !root.is_dir() {
             return Err(

@@ -48,7 +48,11 @@ pub fn headline(summary: &RunSummary) -> Headline {
             format!(
                 "the product does not keep what {} {}; {proven}",
                 plural(of(Verdict::Failed), "scenario"),
-                if of(Verdict::Failed) == 1 { "promises" } else { "promise" }
+                if of(Verdict::Failed) == 1 {
+                    "promises"
+                } else {
+                    "promise"
+                }
             ),
         ),
         Some(4) => say(
@@ -65,7 +69,10 @@ pub fn headline(summary: &RunSummary) -> Headline {
         _ => {
             let errors = of(Verdict::Error);
             let what = if errors > 0 {
-                format!("{} ended in an error of host or harness", plural(errors, "scenario"))
+                format!(
+                    "{} ended in an error of host or harness",
+                    plural(errors, "scenario")
+                )
             } else if summary.release && of(Verdict::Flaky) > 0 {
                 format!(
                     "{} passed only on a repeat, which is no pass for a release",

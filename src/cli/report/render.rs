@@ -90,15 +90,19 @@ impl Render {
             }
             return match self.runs.as_slice() {
                 [one] => Ok(Some(one.clone())),
-                _ => Err(
-                    Problem::new("--out", "several runs are to become one report, and there is no folder for it")
-                        .help("give --out a folder of its own")
-                        .into(),
-                ),
+                _ => Err(Problem::new(
+                    "--out",
+                    "several runs are to become one report, and there is no folder for it",
+                )
+                .help("give --out a folder of its own")
+                .into()),
             };
         };
         std::fs::create_dir_all(out).map_err(|error| {
-            Problem::new(out.as_str(), format!("cannot be made the report's folder: {error}"))
+            Problem::new(
+                out.as_str(),
+                format!("cannot be made the report's folder: {error}"),
+            )
         })?;
         if self.runs.len() > 1 && is_a_runs(out, report) {
             return Err(Problem::new(

@@ -18,7 +18,10 @@ fn a_step_that_did_not_pass_is_annotated_where_it_stands() {
     );
     // What the evidence says is no command of its own.
     assert!(lines[1].ends_with("``` | %25 ::error::x"), "{text}");
-    assert!(lines[2].starts_with("::warning title=bootproof%3A 3 scenarios unproven::failed: "), "{text}");
+    assert!(
+        lines[2].starts_with("::warning title=bootproof%3A 3 scenarios unproven::failed: "),
+        "{text}"
+    );
 }
 
 #[test]

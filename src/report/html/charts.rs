@@ -47,14 +47,22 @@ pub struct Span {
 
 /// The timing table with its bars.
 pub fn timing(summary: &RunSummary) -> Vec<Bar> {
-    let longest = summary.timing.iter().map(|row| row.seconds).fold(0.0, f64::max);
+    let longest = summary
+        .timing
+        .iter()
+        .map(|row| row.seconds)
+        .fold(0.0, f64::max);
     summary
         .timing
         .iter()
         .map(|row| Bar {
             name: row.kind.as_str(),
             class: format!("w-{}", row.kind.as_str().replace(' ', "-").to_lowercase()),
-            pieces: if row.pieces > 0 { row.pieces.to_string() } else { String::new() },
+            pieces: if row.pieces > 0 {
+                row.pieces.to_string()
+            } else {
+                String::new()
+            },
             took: duration(row.seconds),
             share: format!("{:.0} %", percent(row.seconds, summary.seconds)),
             length: format!("{:.2}", percent(row.seconds, longest)),
@@ -63,7 +71,11 @@ pub fn timing(summary: &RunSummary) -> Vec<Bar> {
 }
 
 fn percent(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole * 100.0 } else { 0.0 }
+    if whole > 0.0 {
+        part / whole * 100.0
+    } else {
+        0.0
+    }
 }
 
 struct Window {
@@ -111,7 +123,12 @@ fn course(summary: &RunSummary, window: &Window) -> Course {
             let word = attempt.verdict.map_or(UNFINISHED, |v| v.as_str());
             (&attempt.run, attempt.began, attempt.seconds, word)
         });
-        let last = (&scenario.run, scenario.began, scenario.seconds, scenario.word());
+        let last = (
+            &scenario.run,
+            scenario.began,
+            scenario.seconds,
+            scenario.word(),
+        );
         let mine: Vec<_> = earlier
             .chain([last])
             .filter(|(run, began, ..)| **run == window.run && began.is_some())
@@ -122,7 +139,9 @@ fn course(summary: &RunSummary, window: &Window) -> Course {
         let took = mine.iter().map(|(_, _, seconds, _)| seconds).sum();
         let bars = mine
             .into_iter()
-            .map(|(_, began, seconds, word)| span(window, began.unwrap_or(window.began), seconds, word))
+            .map(|(_, began, seconds, word)| {
+                span(window, began.unwrap_or(window.began), seconds, word)
+            })
             .collect();
         rows.push(Row {
             name: scenario.planned.name.clone(),
@@ -139,7 +158,9 @@ fn course(summary: &RunSummary, window: &Window) -> Course {
 }
 
 fn span(window: &Window, began: Timestamp, seconds: f64, word: &str) -> Span {
-    let from = (began - window.began).total(jiff::Unit::Second).unwrap_or(0.0);
+    let from = (began - window.began)
+        .total(jiff::Unit::Second)
+        .unwrap_or(0.0);
     let from = percent(from, window.seconds).clamp(0.0, 100.0);
     // One that was cut off lasted until the record's end.
     let length = if word == UNFINISHED && seconds == 0.0 {

@@ -103,8 +103,17 @@ pub fn page_text(markup: &str) -> (Option<String>, String) {
             .collect::<String>()
             .to_ascii_lowercase();
         if matches!(word.as_str(), "script" | "style" | "title") {
-            inside = if name.starts_with('/') { String::new() } else { word };
-        } else if inside.is_empty() && !matches!(word.as_str(), "a" | "b" | "i" | "em" | "strong" | "code" | "span") {
+            inside = if name.starts_with('/') {
+                String::new()
+            } else {
+                word
+            };
+        } else if inside.is_empty()
+            && !matches!(
+                word.as_str(),
+                "a" | "b" | "i" | "em" | "strong" | "code" | "span"
+            )
+        {
             text.push('\n');
         }
         rest = &tag[close + 1..];
@@ -116,7 +125,10 @@ pub fn page_text(markup: &str) -> (Option<String>, String) {
         .filter(|line| !line.is_empty())
         .collect();
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    ((!title.is_empty()).then(|| visible(&title)), visible(&lines.join("\n")))
+    (
+        (!title.is_empty()).then(|| visible(&title)),
+        visible(&lines.join("\n")),
+    )
 }
 
 fn take(piece: &str, inside: &str, text: &mut String, title: &mut String) {

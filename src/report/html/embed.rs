@@ -1,8 +1,8 @@
 //! Files of the run's folder as parts of one page: pictures as data, texts cut where they are long.
 
-use bootproof_harness::evidence::AttachmentKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bootproof_harness::evidence::AttachmentKind;
 
 use crate::report::merge::Report;
 use crate::report::summary::Attachment;
@@ -109,7 +109,9 @@ impl<'a> Embedder<'a> {
             let body = match self.bytes(run, path) {
                 Ok(png) => match self.data(&png) {
                     Some(data) => Body::Picture(data),
-                    None => Body::Nothing("left out: the page is large enough without it".to_owned()),
+                    None => {
+                        Body::Nothing("left out: the page is large enough without it".to_owned())
+                    }
                 },
                 Err(why) => Body::Nothing(why),
             };
@@ -134,7 +136,11 @@ impl<'a> Embedder<'a> {
             AttachmentKind::Console => {
                 let last = last_lines(&text, LAST);
                 let whole = self.room_for(text);
-                let mut pieces = vec![piece(format!("{title}: the last lines"), Body::Text(last), true)];
+                let mut pieces = vec![piece(
+                    format!("{title}: the last lines"),
+                    Body::Text(last),
+                    true,
+                )];
                 if whole.lines().count() > LAST {
                     pieces.push(piece(title, Body::Text(whole), false));
                 }

@@ -1,11 +1,13 @@
 //! The beginning of the page: what a signature would be on.
 
-use bootproof_harness::evidence::{SourceTree, Verdict};
+mod facts;
+
+use bootproof_harness::evidence::Verdict;
 
 use crate::report::markdown::{WORDS, booted, distinct};
 use crate::report::paint::duration;
-use crate::report::summary::{By, Part, RunSummary, Scenario};
-use crate::report::text::{command_line, console, cut, moment, plural, short_image};
+use crate::report::summary::{Part, RunSummary, Scenario};
+use crate::report::text::{command_line, console, cut, moment, short_image};
 use crate::report::verdict::{headline, is_unproven, why};
 
 use super::{anchor, class_of};
@@ -139,7 +141,7 @@ impl Head {
                 .filter(|s| matches!(s.verdict, Some(Verdict::Failed | Verdict::Error)))
                 .map(|scenario| wrong(summary, scenario))
                 .collect(),
-            facts: facts(summary),
+            facts: facts::of(summary),
             images: images(summary),
             proven: proven(summary),
             unproven: summary
@@ -160,109 +162,6 @@ impl Head {
             runs: summary.runs.iter().map(one_run).collect(),
         }
     }
-}
-
-fn facts(summary: &RunSummary) -> Vec<Fact> {
-    let fact = |name, values: Vec<String>| Fact {
-        name,
-        values,
-        code: false,
-    };
-    let code = |name, values: Vec<String>| Fact {
-        name,
-        values,
-        code: true,
-    };
-    let mut facts = Vec::new();
-    if summary.release {
-        facts.push(fact("Release", vec!["run to sign a release on (--release)".to_owned()]));
-    }
-    facts.push(fact("Profile", vec![summary.profile.name.clone()]));
-    facts.push(code("Profile's SHA-256", vec![summary.profile.digest.clone()]));
-    let clients = clients(summary);
-    if !clients.is_empty() {
-        facts.push(fact("Client in the machines", clients));
-    }
-    let mut releases: Vec<String> = summary
-        .machines
-        .iter()
-        .flat_map(|m| &m.boots)
-        .filter_map(|b| b.seen.os_release.get("PRETTY_NAME").cloned())
-        .collect();
-    releases.dedup();
-    releases.sort();
-    releases.dedup();
-    if !releases.is_empty() {
-        facts.push(fact("Systems booted", releases));
-    }
-    let places: Vec<&By> = if summary.runs.is_empty() {
-        vec![&summary.by]
-    } else {
-        summary.runs.iter().map(|part| &part.by).collect()
-    };
-    facts.push(fact("Host", once(&places, |by| format!("{} ({})", by.host, by.host_os))));
-    facts.push(fact("Machines run with", once(&places, accel)));
-    facts.push(fact("Run by", once(&places, |by| by.user.clone())));
-    facts.push(fact(
-        "When",
-        vec![format!(
-            "{} to {} ({})",
-            moment(summary.began),
-            moment(summary.ended),
-            duration(summary.seconds)
-        )],
-    ));
-    if summary.runs.is_empty() {
-        facts.push(code("Run", vec![summary.run.clone()]));
-        facts.push(code("Command", vec![command_line(&summary.arguments)]));
-    }
-    facts.push(fact("bootproof", vec![summary.version.clone()]));
-    if let Some(tree) = &summary.source {
-        facts.push(fact("Features and profile from", source(tree)));
-    }
-    facts
-}
-
-fn accel(by: &By) -> String {
-    let name = match by.accel.as_str() {
-        "kvm" => "KVM",
-        "tcg" => "emulation (TCG)",
-        other => other,
-    };
-    if by.accel_reason.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{name}: {}", console(&by.accel_reason))
-    }
-}
-
-fn source(tree: &SourceTree) -> Vec<String> {
-    match tree {
-        SourceTree::Embedded => vec!["the bootproof binary itself".to_owned()],
-        SourceTree::Git { commit, dirty } if dirty.is_empty() => {
-            vec![format!("git commit {commit}, unchanged")]
-        }
-        SourceTree::Git { commit, dirty } => {
-            let mut lines = vec![format!(
-                "git commit {commit}, with {} not as committed:",
-                plural(dirty.len(), "file")
-            )];
-            lines.extend(dirty.iter().map(|file| console(file)));
-            lines
-        }
-        SourceTree::Untracked { why } => vec![format!("files under no version control: {why}")],
-    }
-}
-
-fn once(places: &[&By], told: impl Fn(&By) -> String) -> Vec<String> {
-    let mut values: Vec<String> = Vec::new();
-    for place in places {
-        let value = told(place);
-        if !values.contains(&value) {
-            values.push(value);
-        }
-    }
-    values
 }
 
 fn wrong(summary: &RunSummary, scenario: &Scenario) -> Wrong {
@@ -305,7 +204,11 @@ fn images(summary: &RunSummary) -> Vec<Image> {
             continue;
         };
         if images.iter().all(|image| image.digest != *digest) {
-            let followed = boot.seen.image.as_deref().unwrap_or("an image that is not followed");
+            let followed = boot
+                .seen
+                .image
+                .as_deref()
+                .unwrap_or("an image that is not followed");
             images.push(Image {
                 reference: format!("{} (not pushed by this run)", console(followed)),
                 tags: String::new(),
@@ -317,18 +220,6 @@ fn images(summary: &RunSummary) -> Vec<Image> {
     images
 }
 
-/// What the clients of the machines say of themselves.
-fn clients(summary: &RunSummary) -> Vec<String> {
-    let mut clients: Vec<String> = summary
-        .machines
-        .iter()
-        .filter_map(|m| m.client.as_deref().map(console))
-        .collect();
-    clients.sort();
-    clients.dedup();
-    clients
-}
-
 fn proven(summary: &RunSummary) -> Vec<Proven> {
     let mut proven: Vec<Proven> = Vec::new();
     for scenario in &summary.scenarios {
@@ -337,7 +228,11 @@ fn proven(summary: &RunSummary) -> Vec<Proven> {
             proven.push(Proven {
                 name: planned.feature.clone(),
                 path: planned.path.clone(),
-                digest: summary.features.get(&planned.path).cloned().unwrap_or_default(),
+                digest: summary
+                    .features
+                    .get(&planned.path)
+                    .cloned()
+                    .unwrap_or_default(),
                 scenarios: Vec::new(),
             });
         }
@@ -388,12 +283,19 @@ fn repeated(scenario: &Scenario) -> Repeated {
 fn one_run(part: &Part) -> OneRun {
     let counts: Vec<String> = WORDS
         .into_iter()
-        .filter_map(|word| part.counts.get(word).map(|number| format!("{number} {word}")))
+        .filter_map(|word| {
+            part.counts
+                .get(word)
+                .map(|number| format!("{number} {word}"))
+        })
         .collect();
     let ended = match (part.incomplete, &part.interrupted_by, part.exit_code) {
         (true, _, _) => "the record ends before the run did".to_owned(),
         (_, Some(signal), _) => format!("ended by {signal}"),
-        (_, None, code) => format!("exit code {}", code.map_or("?".to_owned(), |c| c.to_string())),
+        (_, None, code) => format!(
+            "exit code {}",
+            code.map_or("?".to_owned(), |c| c.to_string())
+        ),
     };
     OneRun {
         run: part.run.clone(),

@@ -3,8 +3,9 @@
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, ImageReader, Limits, RgbImage};
 
-/// How wide a small picture is.
+/// How wide a small picture is, and how much of a page's width it shows: enough to recognise a page by its heading.
 const SMALL: u32 = 280;
+const SHOWN: u32 = 640;
 
 /// How wide a picture of differences is at most.
 const WIDE: u32 = 560;
@@ -30,13 +31,13 @@ pub fn read(png: &[u8]) -> Option<Picture> {
 }
 
 impl Picture {
-    /// The picture, small; of a long page its upper part.
+    /// Where a page begins to be read, small.
     pub fn small(&self) -> Option<Vec<u8>> {
-        let (width, height) = self.0.dimensions();
-        let seen = height.min(width * 3 / 4).max(1);
-        let upper = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(0, 0, width, seen);
-        let small_height = (seen * SMALL / width.max(1)).max(1);
-        png(&upper.thumbnail_exact(SMALL, small_height))
+        let width = self.0.width().clamp(1, SHOWN);
+        let height = self.0.height().clamp(1, (width * 3 / 4).max(1));
+        let corner = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(0, 0, width, height);
+        let small_height = (height * SMALL / width).max(1);
+        png(&corner.resize_exact(SMALL, small_height, FilterType::Triangle))
     }
 }
 
@@ -67,7 +68,11 @@ pub fn difference(old: &Picture, new: &Picture) -> Option<(Vec<u8>, f64)> {
     let marked = DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, marked)?);
     let shown = if width > WIDE {
         let shown_height = (u64::from(height) * u64::from(WIDE) / u64::from(width)).max(1);
-        marked.resize_exact(WIDE, u32::try_from(shown_height).ok()?, FilterType::Triangle)
+        marked.resize_exact(
+            WIDE,
+            u32::try_from(shown_height).ok()?,
+            FilterType::Triangle,
+        )
     } else {
         marked
     };

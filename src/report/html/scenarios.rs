@@ -134,7 +134,11 @@ fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) 
         tags: planned.tags.clone(),
         word: scenario.word(),
         class: class_of(scenario.word()),
-        took: if began { duration(scenario.seconds) } else { String::new() },
+        took: if began {
+            duration(scenario.seconds)
+        } else {
+            String::new()
+        },
         open: !passed,
         parent,
         run: scenario.run.clone(),
@@ -142,7 +146,13 @@ fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) 
             .then(|| shown(&why(summary, scenario)))
             .filter(|reason| !reason.is_empty()),
         fell_at: stopped_at.map(|step| {
-            format!("{}:{}: {} {}", planned.path, step.line, step.keyword, console(&step.text))
+            format!(
+                "{}:{}: {} {}",
+                planned.path,
+                step.line,
+                step.keyword,
+                console(&step.text)
+            )
         }),
         again: (!passed && began).then(|| {
             let place = bootproof_harness::exec::quote(&planned.id);
@@ -178,7 +188,10 @@ fn earlier(scenario: &Scenario, attempt: &Attempt, embedder: &mut Embedder<'_>) 
         _ => format!("attempt {}", attempt.attempt.max(1)),
     };
     Earlier {
-        title: format!("{word} before, {place}, after {}", duration(attempt.seconds)),
+        title: format!(
+            "{word} before, {place}, after {}",
+            duration(attempt.seconds)
+        ),
         class: class_of(word),
         reason: attempt.reason.as_deref().map(shown),
         steps: steps(&attempt.steps, attempt.reason.as_deref()),

@@ -105,7 +105,10 @@ pub fn machines(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Timeli
                 let origin = summary.machines[..place]
                     .iter()
                     .rposition(|m| m.domain == *domain);
-                (domain.clone(), origin.map_or(String::new(), |o| format!("m{o}")))
+                (
+                    domain.clone(),
+                    origin.map_or(String::new(), |o| format!("m{o}")),
+                )
             });
             timeline
         })
@@ -117,7 +120,11 @@ pub fn containers(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Time
     let mut timelines: Vec<Timeline> = Vec::new();
     let mut keys: Vec<(&str, Option<&str>, Option<&str>)> = Vec::new();
     for page in &summary.pages {
-        let key = (page.machine.as_str(), page.scenario.as_deref(), page.run.as_deref());
+        let key = (
+            page.machine.as_str(),
+            page.scenario.as_deref(),
+            page.run.as_deref(),
+        );
         if !keys.contains(&key) {
             keys.push(key);
         }
@@ -129,7 +136,10 @@ pub fn containers(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Time
             .iter()
             .filter(|p| (p.machine.as_str(), p.scenario.as_deref(), p.run.as_deref()) == key)
             .collect();
-        let happened = mine.into_iter().map(|p| (p.at, Happening::Looked(p))).collect();
+        let happened = mine
+            .into_iter()
+            .map(|p| (p.at, Happening::Looked(p)))
+            .collect();
         let mut teller = Teller::new(summary, embedder, &place);
         teller.tell(happened);
         timelines.push(Timeline {
@@ -154,7 +164,12 @@ fn timeline(
 ) -> Timeline {
     let mut happened: Vec<(Timestamp, Happening<'_>)> = Vec::new();
     happened.extend(machine.boots.iter().map(|b| (b.at, Happening::Booted(b))));
-    happened.extend(machine.deployed.iter().map(|d| (d.at, Happening::Deployed(d))));
+    happened.extend(
+        machine
+            .deployed
+            .iter()
+            .map(|d| (d.at, Happening::Deployed(d))),
+    );
     happened.extend(machine.pages.iter().map(|page| {
         // A page is of its boot, even where the boot's own event came later.
         let boot = machine.boots.iter().find(|b| b.seen.index == page.boot);
@@ -245,7 +260,10 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
     fn booted(&mut self, boot: &'a Boot) {
         let seen = &boot.seen;
         let what = self.what_it_was(boot);
-        let system = seen.os_release.get("PRETTY_NAME").or(seen.os_release.get("VERSION_ID"));
+        let system = seen
+            .os_release
+            .get("PRETTY_NAME")
+            .or(seen.os_release.get("VERSION_ID"));
         let mut facts = vec![
             ("system", console(system.map_or("?", String::as_str))),
             ("kernel", console(&seen.kernel)),
@@ -267,14 +285,21 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             place: place.clone(),
             what: what.clone(),
             image: booted_image(seen.image.as_deref()),
-            system: seen.os_release.get("VERSION_ID").map_or(String::new(), |v| console(v)),
+            system: seen
+                .os_release
+                .get("VERSION_ID")
+                .map_or(String::new(), |v| console(v)),
             seen: None,
         });
         let booted = Booted {
             place,
             index: seen.index,
             what,
-            image: seen.image.as_deref().unwrap_or("no image is followed").to_owned(),
+            image: seen
+                .image
+                .as_deref()
+                .unwrap_or("no image is followed")
+                .to_owned(),
             digest: seen.digest.as_deref().map(short_digest).unwrap_or_default(),
             facts,
             bad,
@@ -318,12 +343,16 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             target: deployed.target.as_deref().map(|t| console(short_image(t))),
             next: deployed.next.as_deref().map(short_digest),
         };
-        self.chapter(deployed.scenario.as_deref()).moments.push(moment);
+        self.chapter(deployed.scenario.as_deref())
+            .moments
+            .push(moment);
     }
 
     fn looked(&mut self, page: &'a Page) {
         let seen = self.viewer.see(page);
-        let of_boot = self.last.is_some_and(|b| page.boot == b.seen.index || page.boot == 0);
+        let of_boot = self
+            .last
+            .is_some_and(|b| page.boot == b.seen.index || page.boot == 0);
         let chapter = self.chapter(page.scenario.as_deref());
         if let Some(Moment::Booted(booted)) = chapter.moments.last_mut()
             && of_boot
@@ -339,7 +368,12 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
         let boot = self.last.map(|b| &b.seen);
         self.frames.push(Frame {
             place: place.clone(),
-            what: if boot.is_some() { "looked again" } else { "page" }.to_owned(),
+            what: if boot.is_some() {
+                "looked again"
+            } else {
+                "page"
+            }
+            .to_owned(),
             image: boot.map_or(String::new(), |b| booted_image(b.image.as_deref())),
             system: boot
                 .and_then(|b| b.os_release.get("VERSION_ID"))

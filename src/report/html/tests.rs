@@ -13,7 +13,10 @@ fn nothing_in_the_page_is_outside_of_it_and_nothing_of_the_evidence_is_markup() 
     let page = page(&Day::red());
     assert!(!page.contains("<script>alert"), "evidence became markup");
     assert!(!page.contains('\x1b') && !page.contains('\u{202e}') && !page.contains('\u{7}'));
-    assert!(page.contains("&#60;script&#62;alert(1)"), "{NASTY} is shown");
+    assert!(
+        page.contains("&#60;script&#62;alert(1)"),
+        "{NASTY} is shown"
+    );
     for attribute in ["src=\"", "href=\""] {
         for value in page.split(attribute).skip(1) {
             assert!(
@@ -23,15 +26,27 @@ fn nothing_in_the_page_is_outside_of_it_and_nothing_of_the_evidence_is_markup() 
             );
         }
     }
-    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap();
-    assert!(policy.starts_with("default-src 'none'; img-src data:;"), "no network");
+    let policy = page
+        .split("Content-Security-Policy\" content=\"")
+        .nth(1)
+        .unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; img-src data:;"),
+        "no network"
+    );
 }
 
 #[test]
 fn the_only_script_is_the_one_the_policy_allows() {
     let page = page(&Day::red());
     assert_eq!(page.matches("<script").count(), 1);
-    let script = page.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
+    let script = page
+        .split("<script>")
+        .nth(1)
+        .unwrap()
+        .split("</script>")
+        .next()
+        .unwrap();
     let digest = STANDARD.encode(Sha256::digest(script.as_bytes()));
     assert!(page.contains(&format!("script-src 'sha256-{digest}'")));
 }
@@ -39,7 +54,11 @@ fn the_only_script_is_the_one_the_policy_allows() {
 #[test]
 fn every_link_leads_somewhere_and_no_place_is_there_twice() {
     let page = page(&Day::red());
-    let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let ids: Vec<&str> = page
+        .split(" id=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
     let places: BTreeSet<&str> = ids.iter().copied().collect();
     assert_eq!(ids.len(), places.len(), "{ids:?}");
     for link in page.split("href=\"#").skip(1) {
@@ -79,14 +98,27 @@ fn the_summary_comes_first_with_the_outcome_what_failed_and_why() {
 #[test]
 fn a_machines_story_has_each_boot_each_deployment_and_each_page_with_what_changed() {
     let page = page(&Day::red());
-    let story = page.split("id=\"story\"").nth(1).unwrap().split("id=\"detail\"").next().unwrap();
+    let story = page
+        .split("id=\"story\"")
+        .nth(1)
+        .unwrap()
+        .split("id=\"detail\"")
+        .next()
+        .unwrap();
     for what in ["deployed", "switched", "rolled back"] {
         assert!(story.contains(&format!("<b>{what}</b>")), "{what}");
     }
-    assert_eq!(story.matches("<img src=\"data:").count(), 3, "a small picture of each page");
+    assert_eq!(
+        story.matches("<img src=\"data:").count(),
+        3,
+        "a small picture of each page"
+    );
     assert!(story.contains("<b>switch to another image</b> to <code>homepage:latest</code>"));
     assert!(story.contains("picture differs from the one before in 50.0 % of its area"));
-    assert!(story.contains("<span class=\"del\">-&#60;p&#62;httpd&#60;/p&#62;"), "{story}");
+    assert!(
+        story.contains("<span class=\"del\">-&#60;p&#62;httpd&#60;/p&#62;"),
+        "{story}"
+    );
     assert!(story.contains("HTTP 404"));
     assert!(story.contains("<q>Page 404</q>"));
 }
@@ -94,8 +126,14 @@ fn a_machines_story_has_each_boot_each_deployment_and_each_page_with_what_change
 #[test]
 fn what_did_not_pass_is_told_from_the_reason_to_the_disk() {
     let page = page(&Day::red());
-    let mending = page.split("id=\"s-features-small-feature-18\"").nth(1).unwrap();
-    let mending = mending.split("id=\"s-features-small-feature-23\"").next().unwrap();
+    let mending = page
+        .split("id=\"s-features-small-feature-18\"")
+        .nth(1)
+        .unwrap();
+    let mending = mending
+        .split("id=\"s-features-small-feature-23\"")
+        .next()
+        .unwrap();
     let mut at = 0;
     for part in [
         "class=\"reason\"",
@@ -119,7 +157,9 @@ fn what_did_not_pass_is_told_from_the_reason_to_the_disk() {
 fn a_run_that_was_killed_says_so_loudly() {
     let page = page(&Day::cut());
     assert!(page.contains("<span class=\"verdict\">unfinished</span>"));
-    assert!(page.contains("the record ends before the run did: 6 of 7 scenarios never got a verdict"));
+    assert!(
+        page.contains("the record ends before the run did: 6 of 7 scenarios never got a verdict")
+    );
     assert!(page.contains("the record ends while it was going on"));
     assert!(page.contains("it did not begin before the run ended"));
 }
@@ -132,6 +172,11 @@ fn a_record_from_before_there_were_pages_makes_a_page_too() {
     std::fs::write(path.join(reading::RECORD), record).unwrap();
     let report = Report::of(reading::run(&path).unwrap());
     let page = render(&report).unwrap();
-    let boots: usize = RunSummary::from_record(record).unwrap().machines.iter().map(|m| m.boots.len()).sum();
+    let boots: usize = RunSummary::from_record(record)
+        .unwrap()
+        .machines
+        .iter()
+        .map(|m| m.boots.len())
+        .sum();
     assert_eq!(page.matches("class=\"boot\"").count(), boots);
 }

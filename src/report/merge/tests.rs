@@ -54,7 +54,11 @@ fn made(made: &Made<'_>) -> (tempfile::TempDir, Run) {
         parent: None,
     };
     recorder.record(Event::Planned {
-        scenarios: made.verdicts.iter().map(|(line, _)| planned(*line)).collect(),
+        scenarios: made
+            .verdicts
+            .iter()
+            .map(|(line, _)| planned(*line))
+            .collect(),
     });
     for (line, verdict) in made.verdicts {
         let scenario = recorder.within(&format!("{file}:{line}"));
@@ -69,7 +73,11 @@ fn made(made: &Made<'_>) -> (tempfile::TempDir, Run) {
     }
     if made.verdicts.iter().all(|(_, verdict)| verdict.is_some()) {
         recorder.record(Event::RunFinished {
-            exit_code: u8::from(made.verdicts.iter().any(|(_, v)| *v == Some(Verdict::Failed))),
+            exit_code: u8::from(
+                made.verdicts
+                    .iter()
+                    .any(|(_, v)| *v == Some(Verdict::Failed)),
+            ),
             counts: Default::default(),
             seconds: 3.0,
         });
@@ -88,10 +96,23 @@ fn merged(one: &Made<'_>, two: &Made<'_>) -> Result<Report, Vec<Problem>> {
 #[test]
 fn one_run_for_each_feature_becomes_one_report() {
     let passed = &[(2, Some(Verdict::Passed))];
-    let one = Made { verdicts: passed, ..MADE };
-    let two = Made { id: "0badbeef", feature: ("b.feature", "bb"), verdicts: passed, ..MADE };
+    let one = Made {
+        verdicts: passed,
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        feature: ("b.feature", "bb"),
+        verdicts: passed,
+        ..MADE
+    };
     let report = merged(&one, &two).unwrap();
-    let ids: Vec<_> = report.summary.scenarios.iter().map(|s| s.planned.id.as_str()).collect();
+    let ids: Vec<_> = report
+        .summary
+        .scenarios
+        .iter()
+        .map(|s| s.planned.id.as_str())
+        .collect();
     assert_eq!(ids, ["a.feature:2", "b.feature:2"]);
     assert_eq!(report.summary.exit_code, Some(0));
     assert_eq!(report.summary.features.len(), 2);
@@ -103,8 +124,15 @@ fn one_run_for_each_feature_becomes_one_report() {
 
 #[test]
 fn the_later_runs_verdict_counts_and_the_earlier_one_stays_to_be_seen() {
-    let one = Made { verdicts: &[(2, Some(Verdict::Failed)), (9, Some(Verdict::Passed))], ..MADE };
-    let two = Made { id: "0badbeef", verdicts: &[(2, Some(Verdict::Passed)), (5, Some(Verdict::Passed))], ..MADE };
+    let one = Made {
+        verdicts: &[(2, Some(Verdict::Failed)), (9, Some(Verdict::Passed))],
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        verdicts: &[(2, Some(Verdict::Passed)), (5, Some(Verdict::Passed))],
+        ..MADE
+    };
     let report = merged(&one, &two).unwrap();
     let summary = &report.summary;
     let lines: Vec<_> = summary.scenarios.iter().map(|s| s.planned.line).collect();
@@ -119,8 +147,15 @@ fn the_later_runs_verdict_counts_and_the_earlier_one_stays_to_be_seen() {
 
 #[test]
 fn a_red_one_after_a_green_one_is_red() {
-    let one = Made { verdicts: &[(2, Some(Verdict::Passed))], ..MADE };
-    let two = Made { id: "0badbeef", verdicts: &[(2, Some(Verdict::Failed))], ..MADE };
+    let one = Made {
+        verdicts: &[(2, Some(Verdict::Passed))],
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        verdicts: &[(2, Some(Verdict::Failed))],
+        ..MADE
+    };
     let summary = merged(&one, &two).unwrap().summary;
     assert_eq!(summary.exit_code, Some(1));
     assert_eq!(summary.of("failed"), 1);
@@ -128,18 +163,39 @@ fn a_red_one_after_a_green_one_is_red() {
 
 #[test]
 fn a_later_run_that_was_killed_takes_no_verdict_away() {
-    let one = Made { verdicts: &[(2, Some(Verdict::Failed))], ..MADE };
-    let two = Made { id: "0badbeef", verdicts: &[(2, None)], ..MADE };
+    let one = Made {
+        verdicts: &[(2, Some(Verdict::Failed))],
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        verdicts: &[(2, None)],
+        ..MADE
+    };
     let summary = merged(&one, &two).unwrap().summary;
     assert_eq!(summary.scenarios[0].verdict, Some(Verdict::Failed));
     assert_eq!(summary.scenarios[0].earlier[0].verdict, None);
-    assert!(summary.warnings.iter().any(|w| w.starts_with("run 0badbeef: its record ends")), "{:?}", summary.warnings);
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.starts_with("run 0badbeef: its record ends")),
+        "{:?}",
+        summary.warnings
+    );
 }
 
 #[test]
 fn what_no_run_finished_leaves_the_report_unfinished() {
-    let one = Made { verdicts: &[(2, None)], ..MADE };
-    let two = Made { id: "0badbeef", verdicts: &[(5, Some(Verdict::Passed))], ..MADE };
+    let one = Made {
+        verdicts: &[(2, None)],
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        verdicts: &[(5, Some(Verdict::Passed))],
+        ..MADE
+    };
     let summary = merged(&one, &two).unwrap().summary;
     assert!(summary.incomplete);
     assert_eq!(summary.exit_code, None);
@@ -148,14 +204,51 @@ fn what_no_run_finished_leaves_the_report_unfinished() {
 #[test]
 fn runs_that_are_not_of_the_same_thing_are_refused_by_name() {
     let passed = &[(2, Some(Verdict::Passed))];
-    let one = Made { verdicts: passed, ..MADE };
-    let other = Made { id: "0badbeef", verdicts: passed, ..MADE };
+    let one = Made {
+        verdicts: passed,
+        ..MADE
+    };
+    let other = Made {
+        id: "0badbeef",
+        verdicts: passed,
+        ..MADE
+    };
     let cases = [
-        (Made { profile: "rhel", ..other }, "its profile is \"rhel\""),
-        (Made { digest: "22", ..other }, "has the digest 22"),
-        (Made { feature: ("a.feature", "cc"), ..other }, "its a.feature has another text than that of "),
-        (Made { feature: ("./a.feature", "aa"), ..other }, "the same text by two names"),
-        (Made { id: MADE.id, ..other }, "it is the run 0badcafe again"),
+        (
+            Made {
+                profile: "rhel",
+                ..other
+            },
+            "its profile is \"rhel\"",
+        ),
+        (
+            Made {
+                digest: "22",
+                ..other
+            },
+            "has the digest 22",
+        ),
+        (
+            Made {
+                feature: ("a.feature", "cc"),
+                ..other
+            },
+            "its a.feature has another text than that of ",
+        ),
+        (
+            Made {
+                feature: ("./a.feature", "aa"),
+                ..other
+            },
+            "the same text by two names",
+        ),
+        (
+            Made {
+                id: MADE.id,
+                ..other
+            },
+            "it is the run 0badcafe again",
+        ),
     ];
     for (two, says) in cases {
         let (first, one) = made(&one);
@@ -165,7 +258,10 @@ fn runs_that_are_not_of_the_same_thing_are_refused_by_name() {
         assert!(problems[0].message.contains(says), "{problems:?}");
         // Both are named.
         assert_eq!(problems[0].file, second.path().to_str().unwrap());
-        assert!(problems[0].message.contains(first.path().to_str().unwrap()), "{problems:?}");
+        assert!(
+            problems[0].message.contains(first.path().to_str().unwrap()),
+            "{problems:?}"
+        );
         assert!(problems[0].help.is_some());
     }
 }

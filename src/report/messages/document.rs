@@ -51,7 +51,12 @@ pub(super) fn read(path: &str, text: &str, ids: &mut Ids) -> Option<(Value, Vec<
 
 fn language(text: &str) -> &str {
     text.lines()
-        .find_map(|line| line.trim().strip_prefix('#')?.trim().strip_prefix("language:"))
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix('#')?
+                .trim()
+                .strip_prefix("language:")
+        })
         .map_or("en", str::trim)
 }
 
@@ -153,7 +158,13 @@ impl Reader<'_> {
         let mut all_tags: Vec<_> = inherited.iter().chain(&own).cloned().collect();
         let mut examples = Vec::new();
         if scenario.examples.is_empty() {
-            self.pickle(scenario.position.line, &[&id], &all_steps, before.len(), &all_tags);
+            self.pickle(
+                scenario.position.line,
+                &[&id],
+                &all_steps,
+                before.len(),
+                &all_tags,
+            );
         }
         for block in &scenario.examples {
             let (tags, of_block) = self.tags(&block.tags, block.position.line);
@@ -295,7 +306,11 @@ impl Reader<'_> {
             .zip(self.lines.iter().skip(first - 1))
             .filter(|(_, line)| line.trim_start().starts_with('|'))
             .map(|(at, _)| at);
-        let places: Vec<usize> = table.rows.iter().map(|_| at.next().unwrap_or(first)).collect();
+        let places: Vec<usize> = table
+            .rows
+            .iter()
+            .map(|_| at.next().unwrap_or(first))
+            .collect();
         let rows: Vec<Value> = table
             .rows
             .iter()
@@ -329,7 +344,11 @@ impl Reader<'_> {
     }
 
     /// The tags of what begins at a line: they stand on the lines above it.
-    fn tags<'t>(&mut self, names: &'t [String], keyword: usize) -> (Vec<Value>, Inherited<'t, String>) {
+    fn tags<'t>(
+        &mut self,
+        names: &'t [String],
+        keyword: usize,
+    ) -> (Vec<Value>, Inherited<'t, String>) {
         let mut values = Vec::new();
         let mut found = Vec::new();
         for name in names {
@@ -379,6 +398,10 @@ fn argument(step: &Step) -> Option<Value> {
     let cells = |row: &Vec<String>| -> Vec<Value> {
         row.iter().map(|cell| json!({"value": cell})).collect()
     };
-    let rows: Vec<Value> = table.rows.iter().map(|row| json!({"cells": cells(row)})).collect();
+    let rows: Vec<Value> = table
+        .rows
+        .iter()
+        .map(|row| json!({"cells": cells(row)}))
+        .collect();
     Some(json!({"dataTable": {"rows": rows}}))
 }

@@ -20,7 +20,12 @@ const LINES: usize = 200;
 const PICTURE: usize = 2 << 20;
 
 /// The messages of a scenario.
-pub(super) fn of(report: &Report, scenario: &Scenario, pickle: &Pickle, ids: &mut Ids) -> Vec<Value> {
+pub(super) fn of(
+    report: &Report,
+    scenario: &Scenario,
+    pickle: &Pickle,
+    ids: &mut Ids,
+) -> Vec<Value> {
     let mut attempts = scenario.earlier.clone();
     attempts.push(scenario.as_attempt());
     let after_steps = attempts.iter().any(fell_after_its_steps);
@@ -138,9 +143,15 @@ impl Teller<'_> {
     fn result(&self, number: usize) -> (&'static str, Option<String>) {
         let Some(step) = self.attempt.steps.get(number) else {
             // Of a scenario that did not begin the first step says why.
-            let word = self.attempt.verdict.map_or(self.scenario.word(), Verdict::as_str);
+            let word = self
+                .attempt
+                .verdict
+                .map_or(self.scenario.word(), Verdict::as_str);
             let says = self.attempt.steps.is_empty() && number == 0;
-            return ("SKIPPED", says.then(|| format!("{word}: {}", self.reason())));
+            return (
+                "SKIPPED",
+                says.then(|| format!("{word}: {}", self.reason())),
+            );
         };
         let message = || console(step.message.as_deref().unwrap_or_default());
         match step.verdict {
@@ -212,17 +223,16 @@ impl Teller<'_> {
     }
 
     fn file(&self, run: Option<&str>, path: &str, name: &str) -> Value {
-        let text = |body: String| {
-            json!({"body": body, "contentEncoding": "IDENTITY", "mediaType": "text/plain", "fileName": format!("{name}.txt")})
-        };
+        let text = |body: String| json!({"body": body, "contentEncoding": "IDENTITY", "mediaType": "text/plain", "fileName": format!("{name}.txt")});
         let Some(folder) = self.report.folder(run) else {
             return text(format!("{path}: its run is not here"));
         };
         if path.ends_with(".png") {
             return match folder.bytes(path) {
-                Ok(bytes) if bytes.len() > PICTURE => {
-                    text(format!("{path}: {} bytes are too many for this stream", bytes.len()))
-                }
+                Ok(bytes) if bytes.len() > PICTURE => text(format!(
+                    "{path}: {} bytes are too many for this stream",
+                    bytes.len()
+                )),
                 Ok(bytes) => json!({
                     "body": STANDARD.encode(bytes),
                     "contentEncoding": "BASE64",

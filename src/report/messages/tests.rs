@@ -5,11 +5,16 @@ use crate::report::sample::{Day, PATH};
 
 fn told(day: &Day) -> Vec<Value> {
     let text = render(&day.report());
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn of<'a>(messages: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    messages.iter().filter_map(|message| message.get(kind)).collect()
+    messages
+        .iter()
+        .filter_map(|message| message.get(kind))
+        .collect()
 }
 
 fn text(value: &Value) -> &str {
@@ -37,7 +42,16 @@ fn every_id_is_given_once_and_every_reference_leads_somewhere() {
     messages.iter().for_each(|message| ids(message, &mut given));
     let known: HashSet<&str> = given.iter().map(String::as_str).collect();
     assert_eq!(known.len(), given.len());
-    let keys = ["pickleId", "testCaseId", "testCaseStartedId", "testStepId", "pickleStepId", "hookId", "astNodeId", "testRunStartedId"];
+    let keys = [
+        "pickleId",
+        "testCaseId",
+        "testCaseStartedId",
+        "testStepId",
+        "pickleStepId",
+        "hookId",
+        "astNodeId",
+        "testRunStartedId",
+    ];
     let mut checked = 0;
     let mut open: Vec<&Value> = messages.iter().collect();
     while let Some(value) = open.pop() {
@@ -50,7 +64,13 @@ fn every_id_is_given_once_and_every_reference_leads_somewhere() {
                         checked += 1;
                     }
                     if key == "astNodeIds" {
-                        assert!(value.as_array().unwrap().iter().all(|id| known.contains(text(id))));
+                        assert!(
+                            value
+                                .as_array()
+                                .unwrap()
+                                .iter()
+                                .all(|id| known.contains(text(id)))
+                        );
                     }
                     open.push(value);
                 }
@@ -68,7 +88,15 @@ fn scenarios_have_their_backgrounds_steps_and_their_outlines_values() {
     let names: Vec<_> = pickles.iter().map(|p| text(&p["name"])).collect();
     assert_eq!(
         names,
-        ["Deploying", "Breaking", "Mending", "Going on", "Writing /etc/one", "Writing /etc/two", "Leaving"]
+        [
+            "Deploying",
+            "Breaking",
+            "Mending",
+            "Going on",
+            "Writing /etc/one",
+            "Writing /etc/two",
+            "Leaving"
+        ]
     );
     let outline = pickles[5];
     assert_eq!(outline["astNodeIds"].as_array().unwrap().len(), 2);
@@ -76,11 +104,19 @@ fn scenarios_have_their_backgrounds_steps_and_their_outlines_values() {
     let steps = outline["steps"].as_array().unwrap();
     assert_eq!(text(&steps[0]["text"]), "the images are pushed");
     assert_eq!(text(&steps[1]["text"]), "\"/etc/two\" is written");
-    assert_eq!(text(&steps[1]["argument"]["docString"]["content"]).trim(), "some /etc/two");
+    assert_eq!(
+        text(&steps[1]["argument"]["docString"]["content"]).trim(),
+        "some /etc/two"
+    );
     let rows = &steps[2]["argument"]["dataTable"]["rows"];
     assert_eq!(rows[1]["cells"][1]["value"], "/etc/two");
     assert_eq!(steps[1]["type"], "Action");
-    let tags: Vec<_> = pickles[0]["tags"].as_array().unwrap().iter().map(|t| text(&t["name"])).collect();
+    let tags: Vec<_> = pickles[0]["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| text(&t["name"]))
+        .collect();
     assert_eq!(tags, ["@lab", "@first", "@web"]);
 }
 
@@ -95,9 +131,18 @@ fn the_tree_has_the_places_of_the_text() {
     assert_eq!(children[1]["scenario"]["tags"][1]["location"]["line"], 8);
     let outline = &children[5]["scenario"];
     assert_eq!(outline["steps"][0]["docString"]["location"]["line"], 28);
-    assert_eq!(outline["steps"][1]["dataTable"]["rows"][1]["location"]["line"], 33);
-    assert_eq!(outline["examples"][0]["tableBody"][1]["location"]["line"], 38);
-    assert_eq!(children[6]["rule"]["children"][0]["scenario"]["name"], "Leaving");
+    assert_eq!(
+        outline["steps"][1]["dataTable"]["rows"][1]["location"]["line"],
+        33
+    );
+    assert_eq!(
+        outline["examples"][0]["tableBody"][1]["location"]["line"],
+        38
+    );
+    assert_eq!(
+        children[6]["rule"]["children"][0]["scenario"]["name"],
+        "Leaving"
+    );
     assert_eq!(of(&messages, "source")[0]["uri"], PATH);
 }
 
@@ -105,18 +150,39 @@ fn the_tree_has_the_places_of_the_text() {
 fn outcomes(messages: &[Value]) -> Vec<(String, u64, Vec<String>, bool)> {
     let started = of(messages, "testCaseStarted");
     let told = started.into_iter().map(|started| {
-        let case = of(messages, "testCase").into_iter().find(|c| c["id"] == started["testCaseId"]).unwrap();
-        let pickle = of(messages, "pickle").into_iter().find(|p| p["id"] == case["pickleId"]).unwrap();
+        let case = of(messages, "testCase")
+            .into_iter()
+            .find(|c| c["id"] == started["testCaseId"])
+            .unwrap();
+        let pickle = of(messages, "pickle")
+            .into_iter()
+            .find(|p| p["id"] == case["pickleId"])
+            .unwrap();
         let mine = |message: &&Value| message["testCaseStartedId"] == started["id"];
-        let steps = of(messages, "testStepFinished").into_iter().filter(mine).map(|finished| {
-            let result = &finished["testStepResult"];
-            let message = result["message"].as_str().unwrap_or_default();
-            format!("{} {}", text(&result["status"]), message.lines().next().unwrap_or_default())
-        });
+        let steps = of(messages, "testStepFinished")
+            .into_iter()
+            .filter(mine)
+            .map(|finished| {
+                let result = &finished["testStepResult"];
+                let message = result["message"].as_str().unwrap_or_default();
+                format!(
+                    "{} {}",
+                    text(&result["status"]),
+                    message.lines().next().unwrap_or_default()
+                )
+            });
         let steps = steps.map(|step| step.trim().to_owned()).collect();
-        let finished = of(messages, "testCaseFinished").into_iter().find(mine).unwrap();
+        let finished = of(messages, "testCaseFinished")
+            .into_iter()
+            .find(mine)
+            .unwrap();
         let again = finished["willBeRetried"].as_bool().unwrap();
-        (text(&pickle["name"]).to_owned(), started["attempt"].as_u64().unwrap(), steps, again)
+        (
+            text(&pickle["name"]).to_owned(),
+            started["attempt"].as_u64().unwrap(),
+            steps,
+            again,
+        )
     });
     told.collect()
 }
@@ -128,13 +194,26 @@ fn verdicts_are_told_in_the_words_there_are() {
     let (name, attempt, steps, again) = &outcomes[0];
     assert_eq!((name.as_str(), *attempt, *again), ("Deploying", 0, true));
     assert_eq!(steps[0], "PASSED");
-    assert_eq!(steps[1], "FAILED error: lost the connection to \"homepage\": the domain is gone");
+    assert_eq!(
+        steps[1],
+        "FAILED error: lost the connection to \"homepage\": the domain is gone"
+    );
     assert_eq!(steps[2], "SKIPPED");
     assert_eq!((outcomes[1].1, outcomes[1].3), (1, false));
     let of = |name: &str| &outcomes.iter().find(|(n, ..)| n == name).unwrap().2;
-    assert!(of("Mending")[1].starts_with("FAILED <script>"), "{:?}", of("Mending"));
-    assert_eq!(of("Going on")[0], "SKIPPED blocked: it starts from what \"Mending\" leaves, which failed");
-    assert_eq!(of("Writing /etc/two")[0], "SKIPPED skipped: this host cannot");
+    assert!(
+        of("Mending")[1].starts_with("FAILED <script>"),
+        "{:?}",
+        of("Mending")
+    );
+    assert_eq!(
+        of("Going on")[0],
+        "SKIPPED blocked: it starts from what \"Mending\" leaves, which failed"
+    );
+    assert_eq!(
+        of("Writing /etc/two")[0],
+        "SKIPPED skipped: this host cannot"
+    );
     let finished = super::tests::of(&messages, "testRunFinished")[0];
     assert_eq!(finished["success"], false);
 }
@@ -142,10 +221,24 @@ fn verdicts_are_told_in_the_words_there_are() {
 #[test]
 fn what_was_cut_off_is_unknown() {
     let outcomes = outcomes(&told(&Day::cut()));
-    let breaking = &outcomes.iter().find(|(name, ..)| name == "Breaking").unwrap().2;
-    assert_eq!(breaking[0], "UNKNOWN unfinished: the record ends in this step");
-    let mending = &outcomes.iter().find(|(name, ..)| name == "Mending").unwrap().2;
-    assert_eq!(mending[0], "SKIPPED not run: it did not begin before the run ended");
+    let breaking = &outcomes
+        .iter()
+        .find(|(name, ..)| name == "Breaking")
+        .unwrap()
+        .2;
+    assert_eq!(
+        breaking[0],
+        "UNKNOWN unfinished: the record ends in this step"
+    );
+    let mending = &outcomes
+        .iter()
+        .find(|(name, ..)| name == "Mending")
+        .unwrap()
+        .2;
+    assert_eq!(
+        mending[0],
+        "SKIPPED not run: it did not begin before the run ended"
+    );
 }
 
 #[test]
@@ -153,7 +246,12 @@ fn evidence_is_attached_to_its_step_and_what_is_outside_the_folder_is_not() {
     let messages = told(&Day::red());
     let attached = of(&messages, "attachment");
     let names: Vec<&str> = attached.iter().map(|a| text(&a["fileName"])).collect();
-    for name in ["console of homepage.txt", "page of homepage.png", "failed units.txt", "a foreign file.txt"] {
+    for name in [
+        "console of homepage.txt",
+        "page of homepage.png",
+        "failed units.txt",
+        "a foreign file.txt",
+    ] {
         assert!(names.contains(&name), "{name} of {names:?}");
     }
     let body = |name: &str| text(&attached[names.iter().position(|n| *n == name).unwrap()]["body"]);

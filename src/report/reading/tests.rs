@@ -52,7 +52,12 @@ fn a_record_without_a_beginning_is_refused_at_its_line() {
     for bad in [headless.as_bytes(), b"\xff\xfe nothing\n", b"[]\n"] {
         let problem = refused(bad);
         assert_eq!(problem.line, Some(1), "{problem}");
-        assert!(problem.message.contains("does not begin with a run's start"), "{problem}");
+        assert!(
+            problem
+                .message
+                .contains("does not begin with a run's start"),
+            "{problem}"
+        );
     }
     assert!(refused(b"").message.contains("empty"));
 }
@@ -77,9 +82,17 @@ fn garbage_in_the_middle_is_named_by_its_line_and_the_rest_is_read() {
     let summary = run(&path).unwrap().summary;
     assert_eq!(summary.of("passed"), 1);
     let told = |line| format!("line {line} of the record cannot be read");
-    assert!(summary.warnings[0].starts_with(&told(4)), "{:?}", summary.warnings);
+    assert!(
+        summary.warnings[0].starts_with(&told(4)),
+        "{:?}",
+        summary.warnings
+    );
     let last = lines.len() + 1;
-    assert!(summary.warnings[1].starts_with(&told(last)), "{:?}", summary.warnings);
+    assert!(
+        summary.warnings[1].starts_with(&told(last)),
+        "{:?}",
+        summary.warnings
+    );
     assert_eq!(summary.warnings.len(), 2, "{:?}", summary.warnings);
 }
 
@@ -94,7 +107,12 @@ fn a_thousand_lines_of_garbage_are_not_a_thousand_warnings() {
 #[test]
 fn events_that_are_missing_are_noticed_by_their_numbers() {
     let record = record();
-    let kept: Vec<&str> = record.lines().enumerate().filter(|(at, _)| *at != 3).map(|(_, l)| l).collect();
+    let kept: Vec<&str> = record
+        .lines()
+        .enumerate()
+        .filter(|(at, _)| *at != 3)
+        .map(|(_, l)| l)
+        .collect();
     let flaws = lines((kept.join("\n") + "\n").as_bytes()).flaws;
     assert_eq!(
         flaws,
@@ -107,7 +125,11 @@ fn a_second_run_in_one_record_is_not_mixed_with_the_first() {
     let record = record() + &record();
     let read = lines(record.as_bytes());
     assert_eq!(read.events.len() * 2, record.lines().count());
-    assert!(read.flaws[0].contains("begins another run"), "{:?}", read.flaws);
+    assert!(
+        read.flaws[0].contains("begins another run"),
+        "{:?}",
+        read.flaws
+    );
 }
 
 #[test]
@@ -146,8 +168,14 @@ fn files_are_read_only_below_the_folder() {
         "",
         "a\nb",
     ] {
-        assert!(matches!(folder.bytes(outside), Err(Missing::Refused(_))), "{outside:?}");
-        assert!(matches!(folder.text(outside), Err(Missing::Refused(_))), "{outside:?}");
+        assert!(
+            matches!(folder.bytes(outside), Err(Missing::Refused(_))),
+            "{outside:?}"
+        );
+        assert!(
+            matches!(folder.text(outside), Err(Missing::Refused(_))),
+            "{outside:?}"
+        );
     }
     assert_eq!(folder.text("none.txt"), Err(Missing::Gone));
 }

@@ -92,24 +92,36 @@ impl<'e, 'r> Viewer<'e, 'r> {
             ..Shown::default()
         };
         let run = page.run.as_deref();
-        let body = page.body.as_deref().and_then(|path| match self.embedder.text(run, path) {
-            Ok(body) => Some(body),
-            Err(why) => {
-                shown.lost = Some(format!("{}: {why}", visible(path)));
-                None
-            }
-        });
-        let png = page.picture.as_deref().and_then(|path| match self.embedder.bytes(run, path) {
-            Ok(png) => Some(png),
-            Err(why) => {
-                shown.lost = Some(format!("{}: {why}", visible(path)));
-                None
-            }
-        });
+        let body = page
+            .body
+            .as_deref()
+            .and_then(|path| match self.embedder.text(run, path) {
+                Ok(body) => Some(body),
+                Err(why) => {
+                    shown.lost = Some(format!("{}: {why}", visible(path)));
+                    None
+                }
+            });
+        let png = page
+            .picture
+            .as_deref()
+            .and_then(|path| match self.embedder.bytes(run, path) {
+                Ok(png) => Some(png),
+                Err(why) => {
+                    shown.lost = Some(format!("{}: {why}", visible(path)));
+                    None
+                }
+            });
         let digest = png.as_ref().map(|png| Sha256::digest(png).to_vec());
         let picture = png.as_deref().and_then(picture::read);
         let before = self.before.take();
-        self.picture(&mut shown, png.as_deref(), picture.as_ref(), digest.as_ref(), before.as_ref());
+        self.picture(
+            &mut shown,
+            png.as_deref(),
+            picture.as_ref(),
+            digest.as_ref(),
+            before.as_ref(),
+        );
         if let Some(body) = &body {
             let (title, text) = diff::page_text(body);
             shown.title = shown.title.or(title);
