@@ -8,7 +8,7 @@ use super::merge::Report;
 use super::paint::duration;
 use super::summary::{Image, NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::text::{console, moment, plural, short_digest, short_image};
-use super::verdict::{headline, is_unproven, why};
+use super::verdict::{headline, is_unproven, was_not_green, why};
 
 /// How many lines of a reason are shown; the report has all of them.
 const REASON_LINES: usize = 20;
@@ -161,12 +161,12 @@ fn flaky(text: &mut String, summary: &RunSummary) {
     let repeated: Vec<&Scenario> = summary
         .scenarios
         .iter()
-        .filter(|s| !s.earlier.is_empty())
+        .filter(|s| was_not_green(s))
         .collect();
     if repeated.is_empty() {
         return;
     }
-    text.push_str("### Repeated\n\n");
+    text.push_str("### Not green at once\n\n");
     for scenario in repeated {
         let _ = write!(text, "- {}: ", escape(&scenario.planned.name));
         for attempt in &scenario.earlier {

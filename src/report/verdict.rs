@@ -2,7 +2,7 @@
 
 use bootproof_harness::evidence::Verdict;
 
-use super::summary::{NOT_RUN, RunSummary, Scenario, UNFINISHED};
+use super::summary::{Attempt, NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::text::plural;
 
 /// A run's outcome.
@@ -110,23 +110,34 @@ pub fn root<'a>(summary: &'a RunSummary, scenario: &Scenario) -> Option<&'a Scen
 /// Why a scenario has the verdict it has, for one that did not pass.
 pub fn why(summary: &RunSummary, scenario: &Scenario) -> String {
     match scenario.verdict {
-        Some(Verdict::Blocked) => match root(summary, scenario) {
-            Some(root) => format!(
-                "it starts from what \"{}\" leaves, which {}",
-                root.planned.name,
-                match root.verdict {
-                    Some(Verdict::Failed) => "failed",
-                    Some(Verdict::Error) => "ended in an error",
-                    Some(Verdict::Skipped) => "was skipped",
-                    _ => "did not pass",
-                }
-            ),
-            None => scenario.reason.clone().unwrap_or_default(),
-        },
+        Some(Verdict::Blocked) => {
+            let root = root(summary, scenario);
+            let how = root.and_then(|root| match root.verdict {
+                Some(Verdict::Failed) => Some("failed"),
+                Some(Verdict::Error) => Some("ended in an error"),
+                Some(Verdict::Skipped) => Some("was skipped"),
+                None => Some("did not pass"),
+                // In another run it did, which is not the one this scenario was blocked in.
+                Some(_) => None,
+            });
+            match (root, how) {
+                (Some(root), Some(how)) => format!(
+                    "it starts from what \"{}\" leaves, which {how}",
+                    root.planned.name
+                ),
+                _ => scenario.reason.clone().unwrap_or_default(),
+            }
+        }
         None if scenario.attempts > 0 => "the record ends while it was going on".to_owned(),
         None => "it did not begin before the run ended".to_owned(),
         Some(_) => scenario.reason.clone().unwrap_or_default(),
     }
+}
+
+/// Whether an earlier attempt, or an earlier run, saw it otherwise than passed.
+pub fn was_not_green(scenario: &Scenario) -> bool {
+    let passed = |attempt: &Attempt| attempt.verdict == Some(Verdict::Passed);
+    !scenario.earlier.iter().all(passed)
 }
 
 /// Whether it is blocked because of a scenario that was skipped: nobody's fault, and the run may be green with it.

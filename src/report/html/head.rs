@@ -8,7 +8,7 @@ use crate::report::markdown::{WORDS, booted, distinct};
 use crate::report::paint::duration;
 use crate::report::summary::{Part, RunSummary, Scenario};
 use crate::report::text::{command_line, console, cut, moment, short_image};
-use crate::report::verdict::{headline, is_unproven, why};
+use crate::report::verdict::{headline, is_unproven, was_not_green, why};
 
 use super::{anchor, class_of};
 
@@ -156,7 +156,7 @@ impl Head {
             repeated: summary
                 .scenarios
                 .iter()
-                .filter(|scenario| !scenario.earlier.is_empty())
+                .filter(|scenario| was_not_green(scenario))
                 .map(repeated)
                 .collect(),
             runs: summary.runs.iter().map(one_run).collect(),

@@ -186,6 +186,23 @@ fn a_later_run_that_was_killed_takes_no_verdict_away() {
 }
 
 #[test]
+fn what_was_green_twice_is_not_told_as_if_it_had_been_red() {
+    use crate::report::verdict::was_not_green;
+    let one = Made {
+        verdicts: &[(2, Some(Verdict::Passed)), (5, Some(Verdict::Error))],
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        verdicts: &[(2, Some(Verdict::Passed)), (5, Some(Verdict::Passed))],
+        ..MADE
+    };
+    let summary = merged(&one, &two).unwrap().summary;
+    assert!(!was_not_green(&summary.scenarios[0]));
+    assert!(was_not_green(&summary.scenarios[1]));
+}
+
+#[test]
 fn what_no_run_finished_leaves_the_report_unfinished() {
     let one = Made {
         verdicts: &[(2, None)],
