@@ -12,6 +12,7 @@ mod steps;
 
 use std::io::{IsTerminal as _, Write as _};
 
+use bootproof_harness::secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cucumber::gherkin::tagexpr::TagOperation;
 use regex::Regex;
@@ -59,6 +60,9 @@ enum Command {
     /// Shell completions
     #[command(hide = true)]
     Completions(hidden::Completions),
+    /// The page about verdicts
+    #[command(hide = true)]
+    Verdicts,
     /// The manual page
     #[command(hide = true)]
     Man,
@@ -162,6 +166,12 @@ impl From<std::io::Error> for Ended {
 impl Cli {
     /// Does what was asked.
     pub fn execute(self) -> Exit {
+        // Proxies have their passwords in the environment, and arguments are part of the record.
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let proxies = variables.filter(|(name, _)| name.to_lowercase().ends_with("_proxy"));
+        secret::register_addresses(proxies.map(|(_, value)| value));
+        secret::register_addresses(std::env::args_os().map(text));
         let ended = Settings::load()
             .map_err(Ended::from)
             .and_then(|settings| match self.command {
@@ -174,6 +184,7 @@ impl Cli {
                 Command::Clean(clean) => clean.execute(),
                 Command::Steps(steps) => steps.execute(),
                 Command::Completions(completions) => completions.execute(),
+                Command::Verdicts => hidden::verdicts(),
                 Command::Man => hidden::man(),
             });
         match ended {
@@ -299,6 +310,16 @@ struct Loaded {
 }
 
 impl Loaded {
+    /// Steps that need what a profile does not have; none for one that does not load.
+    fn unfit(&self, profile: &camino::Utf8Path) -> Vec<Problem> {
+        let Ok(profile) = bootproof_harness::profile::Profile::load(profile) else {
+            return Vec::new();
+        };
+        let all: Vec<usize> = (0..self.plan.scenarios.len()).collect();
+        let (files, plan) = (&self.files, &self.plan);
+        words::fit(files, plan, &all, bootproof_steps::needs, &profile)
+    }
+
     /// All problems of the features, undefined and ambiguous steps included.
     fn all_problems(&self) -> Vec<Problem> {
         use cucumber::World as _;

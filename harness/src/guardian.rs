@@ -14,22 +14,13 @@ use serde::{Deserialize, Serialize};
 
 pub use console::ConsoleReader;
 pub use lines::Lines;
-pub use patterns::{PATTERNS, Pattern};
+pub use patterns::{PATTERNS, Pattern, SURVIVED};
 
+pub use crate::fault::Fault as Class;
 use crate::secret::redact;
 
 /// How many lines before and after an alarm are kept with it.
 pub const AROUND: usize = 12;
-
-/// Whose failure an alarm is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Class {
-    /// The image or what it booted: the scenario has failed.
-    Product,
-    /// The host or its hypervisor: nothing is said of the product.
-    Infrastructure,
-}
 
 /// A fatal pattern was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +40,10 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Whether the host is to blame, not the product.
+    /// Whether the machine may get over it.
     #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        self.class == Class::Infrastructure
+    pub fn may_pass(&self) -> bool {
+        SURVIVED.contains(&self.name.as_str())
     }
 
     /// The line with those around it, the line itself marked.

@@ -1,6 +1,7 @@
 //! One run from its first event to its last, with everything on the host swept in between.
 
-use std::io::Write as _;
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use bootproof_harness::ledger::cache::cap_cache;
 use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
+use bootproof_harness::privilege::{self, PrivilegeError};
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Remote;
 use bootproof_harness::run::{Dirs, Keep, Run, RunId};
@@ -22,12 +24,13 @@ use super::capability::Capability;
 use super::features::FeatureFile;
 use super::host::{self, Rules};
 use super::live::Live;
-use super::plan::Plan;
+use super::plan::{Plan, Tier};
 use super::stop::{self, Ask, Stop};
-use super::{out, panics};
+use super::{durations, out, panics, words};
 use crate::assets::Places;
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
+use crate::report::live::Progress;
 use crate::report::merge::Report;
 use crate::report::paint::Paint;
 use crate::report::summary::RunSummary;
@@ -63,6 +66,8 @@ pub struct Asked {
     pub retry_errors: u32,
     /// A scenario's budget, as under KVM.
     pub scenario_budget: Duration,
+    /// How what is going on is shown.
+    pub progress: Progress,
     /// The run's budget.
     pub run_budget: Option<Duration>,
 }
@@ -110,6 +115,10 @@ struct Begun {
     began: Instant,
     /// When what the host can do was tried, and how long that took.
     probed: (Instant, Duration),
+    /// How many storylines go side by side.
+    jobs: usize,
+    /// Keeps sudo from forgetting.
+    _sudo: Option<AbortOnDrop>,
 }
 
 async fn begin(
@@ -125,11 +134,17 @@ async fn begin(
     let mut places = Places::new(dirs.scratch.join("assets"));
     let path = places.profile(&asked.profile)?;
     let profile = Profile::load(&path).map_err(|error| Ended::Problems(flaws(&error)))?;
-    let tiers = asked
+    let (files, plan, needs) = (&asked.files, &asked.plan, bootproof_steps::needs);
+    let unfit = words::fit(files, plan, &asked.chosen, needs, &profile);
+    if !unfit.is_empty() {
+        return Err(Ended::Problems(unfit));
+    }
+    let tiers: BTreeSet<Tier> = asked
         .chosen
         .iter()
         .map(|i| asked.plan.scenarios[*i].tier)
         .collect();
+    let sudo = sudo(&tiers).await;
     let probing = Instant::now();
     let probe = Capability::probe(&tiers, asked.accel, asked.require);
     let capability = live::meanwhile("trying what this host can do", probe).await?;
@@ -157,7 +172,35 @@ async fn begin(
         capability,
         began,
         probed,
+        jobs: 1,
+        _sudo: sudo,
     })
+}
+
+/// Root for the disks of an ordinary user's machines: named first, asked for once, kept for as long as this is.
+/// Where it is not to be had, the probe says what that means.
+async fn sudo(tiers: &BTreeSet<Tier>) -> Option<AbortOnDrop> {
+    if privilege::is_root() || !tiers.contains(&Tier::Machine) {
+        return None;
+    }
+    let mut held = privilege::held().await;
+    if held == Err(PrivilegeError::Asks) && std::io::stdin().is_terminal() {
+        complain(&format!("{}: sudo asks for it now", privilege::PURPOSE));
+        held = privilege::ask().await;
+    } else if held.is_ok() {
+        complain(&format!("{}: it goes through sudo", privilege::PURPOSE));
+    }
+    held.ok()?;
+    Some(AbortOnDrop(tokio::spawn(privilege::keep())))
+}
+
+/// A task that ends with what it is for.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The scratch folder: qemu's user must get through it to disks, and see nothing else.
@@ -180,8 +223,9 @@ impl Begun {
         stop: Stop,
     ) -> Result<Exit, Ended> {
         let recorder = self.run.recorder.clone();
-        let reporter = tokio::spawn(live::show(recorder.watch()));
+        let reporter = tokio::spawn(live::show(recorder.watch(), asked.progress));
         panics::take_over(recorder.clone());
+        self.jobs = self.side_by_side(asked.jobs, asked.registry.is_some());
         self.record_the_beginning(&asked);
         let watcher = tokio::spawn(record_the_interruption(recorder.clone(), stop.clone()));
         let budget = asked.run_budget.map(|budget| {
@@ -234,7 +278,7 @@ impl Begun {
         };
         let slowness = self.run.accel.slowness() * self.run.timeout_scale;
         let rules = Rules {
-            jobs: self.jobs(asked.jobs, asked.registry.is_some()),
+            jobs: self.jobs,
             retries: asked.retry_errors,
             budget: asked.scenario_budget.mul_f64(slowness),
         };
@@ -260,7 +304,7 @@ impl Begun {
     }
 
     /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
-    fn jobs(&self, asked: Option<usize>, one_registry: bool) -> usize {
+    fn side_by_side(&self, asked: Option<usize>, one_registry: bool) -> usize {
         if one_registry && asked.is_none_or(|asked| asked > 1) {
             if asked.is_none() {
                 return 1;
@@ -315,7 +359,10 @@ impl Begun {
             profile_digest: self.profile.digest.clone(),
             accel: self.run.accel,
             accel_reason: self.capability.accel_reason.clone(),
-            arguments: std::env::args().skip(1).collect(),
+            arguments: std::env::args_os()
+                .skip(1)
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
             features: features.collect(),
             release: asked.release,
             source: None,
@@ -328,6 +375,11 @@ impl Begun {
         }
         self.run.recorder.record(Event::Planned {
             scenarios: asked.plan.planned(&asked.chosen),
+        });
+        let (profile, accel) = (&self.profile.name, self.run.accel.as_str());
+        self.run.recorder.record(Event::Expected {
+            jobs: self.jobs,
+            seconds: durations::known(&self.run.dirs.state, profile, accel),
         });
         let (began, took) = self.probed;
         let what = "what this host can do";
@@ -373,6 +425,8 @@ impl Begun {
                 let report = Report::of(run);
                 failures = files::write(&report, &self.run.dirs.out).failures;
                 failures.extend(files::tell_github(&report).err());
+                // A forecast that is missing next time is no reason to complain.
+                let _ = durations::keep(&self.run.dirs.state, &report.summary);
                 let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
                 let screen = last_screen::render(&report.summary, &self.shown_out(), paint);
                 complain(screen.trim_end());
