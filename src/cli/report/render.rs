@@ -15,9 +15,9 @@ use crate::report::{files, pdf, reading};
 pub struct Render {
     /// Run folders; several become one report, in which the later run's verdict on a scenario counts
     #[arg(value_name = "DIR", required = true)]
-    runs: Vec<Utf8PathBuf>,
+    pub(super) runs: Vec<Utf8PathBuf>,
     /// Where the reports go [default: the run's folder; needed for several]
-    #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
+    #[arg(long, value_name = "DIR", env = "BOOTPROOF_REPORT_OUT")]
     out: Option<Utf8PathBuf>,
     /// Also print report.html to report.pdf, with headless Chromium
     #[arg(long)]
