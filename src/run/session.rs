@@ -430,6 +430,11 @@ impl Begun {
                 let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
                 let screen = last_screen::render(&report.summary, &self.shown_out(), paint);
                 complain(screen.trim_end());
+                complain(&format!(
+                    "report: {}/{}",
+                    self.shown_out(),
+                    files::REPORT_HTML
+                ));
             }
             Err(problem) => failures.push(problem.to_string()),
         }
