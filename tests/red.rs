@@ -114,7 +114,10 @@ fn a_wrong_product_fails_at_the_right_step() {
     let ended = Command::new(assert_cmd::cargo::cargo_bin("bootproof"))
         .env("BOOTPROOF_STATE", &state)
         .args(["run", FEATURE, "--jobs", "1", "--profile"])
-        .arg(common::lab_with(&dir.path().join("profile"), Path::new("tests/red")))
+        .arg(common::lab_with(
+            &dir.path().join("profile"),
+            Path::new("tests/red"),
+        ))
         .arg("--out")
         .arg(&out)
         .stderr(File::create(&screen).unwrap())

@@ -11,6 +11,7 @@ use bootproof_harness::exec::quote;
 use super::paint::{Paint, duration};
 use super::summary::{Attachment, NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::timing::Row;
+use super::verdict::is_unproven;
 
 /// How many lines of a reason are shown; the record holds all of it.
 const REASON_LINES: usize = 14;
@@ -34,7 +35,7 @@ pub fn render(summary: &RunSummary, out: &str, paint: Paint) -> String {
     boots::table(&mut text, summary, paint);
     timing(&mut text, &summary.timing, summary.seconds, paint);
     for scenario in &summary.scenarios {
-        if !unproven::is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
+        if !is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
             did_not_pass(&mut text, scenario, &summary.arguments, out, paint);
         }
     }
@@ -157,7 +158,7 @@ fn files(attachments: &[Attachment], out: &str) -> Vec<String> {
 }
 
 /// The command that runs a scenario again as it was run, with what it starts from, and keeps its machine to look inside.
-fn again(id: &str, arguments: &[String]) -> String {
+pub fn again(id: &str, arguments: &[String]) -> String {
     let mut words = vec!["bootproof".to_owned(), "run".to_owned(), quote(id)];
     let mut given = arguments.iter();
     while let Some(argument) = given.next() {
@@ -300,6 +301,7 @@ mod tests {
         let attached = |path: &str| Attachment {
             name: format!("{path} itself"),
             path: path.to_owned(),
+            ..Attachment::default()
         };
         let all = [
             "machines/a/x",

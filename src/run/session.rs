@@ -31,9 +31,10 @@ use crate::assets::Places;
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
 use crate::report::live::Progress;
+use crate::report::merge::Report;
 use crate::report::paint::Paint;
 use crate::report::summary::RunSummary;
-use crate::report::{last_screen, live};
+use crate::report::{files, last_screen, live, reading};
 
 /// What a run was asked to do; all of it makes sense already.
 pub struct Asked {
@@ -264,8 +265,7 @@ impl Begun {
         let exit = self.finish(interrupted, errors, release)?;
         recorder.close();
         let _ = reporter.await;
-        self.report()?;
-        Ok(exit)
+        Ok(self.report(exit))
     }
 
     /// The scenarios, and what they shared.
@@ -418,15 +418,34 @@ impl Begun {
         RunSummary::from_record(&text).map_err(fault)
     }
 
-    fn report(&self) -> Result<(), Ended> {
-        let summary = self.summary()?;
-        let text = serde_json::to_string_pretty(&summary).map_err(fault)?;
-        std::fs::write(self.run.dirs.out.join("run.json"), text + "\n")?;
-        // A forecast that is missing next time is no reason to complain.
-        let _ = durations::keep(&self.run.dirs.state, &summary);
-        let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        complain(last_screen::render(&summary, &self.shown_out(), paint).trim_end());
-        Ok(())
+    /// Writes every report, from the record on disk. One that cannot be written is an error only of a run that has none.
+    fn report(&self, exit: Exit) -> Exit {
+        let mut failures = Vec::new();
+        match reading::run(&self.run.dirs.out) {
+            Ok(run) => {
+                let report = Report::of(run);
+                failures = files::write(&report, &self.run.dirs.out).failures;
+                failures.extend(files::tell_github(&report).err());
+                // A forecast that is missing next time is no reason to complain.
+                let _ = durations::keep(&self.run.dirs.state, &report.summary);
+                let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+                let screen = last_screen::render(&report.summary, &self.shown_out(), paint);
+                complain(screen.trim_end());
+                complain(&format!(
+                    "report: {}/{}",
+                    self.shown_out(),
+                    files::REPORT_HTML
+                ));
+            }
+            Err(problem) => failures.push(problem.to_string()),
+        }
+        for failure in &failures {
+            complain(&format!("error: {failure}"));
+        }
+        match exit {
+            Exit::Passed if !failures.is_empty() => Exit::Error,
+            exit => exit,
+        }
     }
 
     /// The run's folder as a person would type it.

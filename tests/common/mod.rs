@@ -1,6 +1,7 @@
 //! A throw-away project to run the real command in, away from the host's own caches and runs.
 
-#![allow(clippy::unwrap_used)]
+// Each test file is a program of its own and uses a part of this.
+#![allow(clippy::unwrap_used, dead_code)]
 
 use std::path::{Path, PathBuf};
 
@@ -114,8 +115,8 @@ pub fn lab_with(folder: &Path, added: &Path) -> PathBuf {
     copy(Path::new("containerfiles/debian"), folder);
     copy(&added.join("images"), folder);
     let file = folder.join("profile.toml");
-    let [lab, added] =
-        [file.clone(), added.join("images.toml")].map(|path| std::fs::read_to_string(path).unwrap());
+    let [lab, added] = [file.clone(), added.join("images.toml")]
+        .map(|path| std::fs::read_to_string(path).unwrap());
     std::fs::write(&file, lab + "\n" + &added).unwrap();
     file
 }
