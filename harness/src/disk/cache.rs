@@ -80,7 +80,7 @@ impl Disks {
             .recorder
             .span(Work::Disk, format!("disk of {}", request.image_reference));
         let key = request.key();
-        let folder = Self::folder(&self.run.dirs.cache);
+        let folder = self.shelf();
         make_folder(&folder)?;
         let lock = self.lock(&folder.join(format!("{key}.lock"))).await?;
         let home = folder.join(&key);
@@ -107,6 +107,15 @@ impl Disks {
             cached,
             _in_use: Arc::new((lock, held)),
         })
+    }
+
+    /// Where disks are looked for. A cold run knows its own alone: they go with its scratch folder.
+    fn shelf(&self) -> Utf8PathBuf {
+        if self.run.cold {
+            Self::folder(&self.run.dirs.scratch)
+        } else {
+            Self::folder(&self.run.dirs.cache)
+        }
     }
 
     async fn make(

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::asked::{self, Asked};
 use super::{
     BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, NAMESPACE, Profile, REGISTRY_NAME,
-    Redaction, Release, ReleaseName, UpdateSpec, WebSpec, units,
+    Redaction, Release, ReleaseName, SignOffSpec, UpdateSpec, WebSpec, units,
 };
 use crate::problem::{Problem, Source, nearest};
 
@@ -38,6 +38,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
     let disk = resolver.disk(asked.disk);
     let machine = resolver.machine(&asked.machine);
     let boot = resolver.boot(asked.boot);
+    let sign_off = resolver.sign_off(asked.sign_off, &images);
     if !asked.web.path.starts_with('/') {
         resolver.problems.push(source.problem_in_all(format!(
             "web.path is {:?}, not a path from /",
@@ -70,6 +71,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
         disk,
         machine,
         boot,
+        sign_off,
         digest: String::new(),
         folder,
         source: source.clone(),
@@ -412,6 +414,38 @@ impl Resolver<'_> {
             images.insert(name, spec);
         }
         images
+    }
+
+    fn sign_off(
+        &mut self,
+        asked: asked::SignOff,
+        images: &BTreeMap<String, ImageSpec>,
+    ) -> SignOffSpec {
+        for candidate in &asked.candidates {
+            let (name, tag) = super::named(candidate.get_ref());
+            if !images.contains_key(name) {
+                let hint = nearest(name, images.keys().map(String::as_str));
+                let wrong = self.wrong(candidate.span(), format!("there is no image {name}"));
+                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+            }
+            if tag.is_some_and(str::is_empty) {
+                self.wrong(candidate.span(), "its tag is empty".to_owned());
+            }
+        }
+        for text in &asked.allow_skips {
+            if text.get_ref().trim().is_empty() {
+                self.wrong_with(
+                    text.span(),
+                    "an empty text would allow every skip".to_owned(),
+                    "say a part of the reason that is allowed",
+                );
+            }
+        }
+        let plain = |list: Vec<Spanned<String>>| list.into_iter().map(Spanned::into_inner);
+        SignOffSpec {
+            candidates: plain(asked.candidates).collect(),
+            allow_skips: plain(asked.allow_skips).collect(),
+        }
     }
 
     fn size(&mut self, asked: &Spanned<String>) -> Option<u64> {
