@@ -346,11 +346,7 @@ fn a_candidate_is_an_image_of_the_profile() {
             "profile.toml:36:16: an empty text would allow every skip (say a part of the reason that is allowed)",
         ]
     );
-    let lab = Lab::new(&GOOD.replacen(
-        "[disk]",
-        &table("candidates = [\"soe\", \"page:new\"]"),
-        1,
-    ));
+    let lab = Lab::new(&GOOD.replacen("[disk]", &table("candidates = [\"soe\", \"page:new\"]"), 1));
     let sign_off = Profile::load(lab.path()).unwrap().sign_off;
     assert_eq!(sign_off.candidates, ["soe", "page:new"]);
     assert!(sign_off.allow_skips.is_empty());
