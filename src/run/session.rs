@@ -26,6 +26,8 @@ use super::plan::Plan;
 use super::stop::{self, Ask, Stop};
 use super::{out, panics};
 use crate::assets::Places;
+use crate::attest::Attest;
+use crate::attest::begin::{Prepared, prepare};
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
 use crate::report::paint::Paint;
@@ -60,6 +62,10 @@ pub struct Asked {
     pub require: Option<TierChoice>,
     /// How often an error is repeated.
     pub retry_errors: u32,
+    /// What is signed.
+    pub attest: Attest,
+    /// Whether the features are those in the binary.
+    pub features_embedded: bool,
     /// A scenario's budget, as under KVM.
     pub scenario_budget: Duration,
     /// The run's budget.
@@ -109,6 +115,8 @@ struct Begun {
     began: Instant,
     /// When what the host can do was tried, and how long that took.
     probed: (Instant, Duration),
+    prepared: Prepared,
+    attest: Attest,
 }
 
 async fn begin(
@@ -129,6 +137,7 @@ async fn begin(
         .iter()
         .map(|i| asked.plan.scenarios[*i].tier)
         .collect();
+    let prepared = prepare(asked, &profile, &mut places).await?;
     let probing = Instant::now();
     let probe = Capability::probe(&tiers, asked.accel, asked.require);
     let capability = live::meanwhile("trying what this host can do", probe).await?;
@@ -148,6 +157,7 @@ async fn begin(
             KeepChoice::OnFailure => Keep::OnFailure,
             KeepChoice::Always => Keep::Always,
         },
+        cold: asked.release,
     };
     Ok(Begun {
         run,
@@ -156,6 +166,8 @@ async fn begin(
         capability,
         began,
         probed,
+        prepared,
+        attest: asked.attest.clone(),
     })
 }
 
@@ -253,10 +265,15 @@ impl Begun {
             stop,
         )
         .await;
-        shared.close().await.map_err(|errors| {
+        let attested = self.attest.results(&self.run, asked.release, &shared).await;
+        let closed = shared.close().await.map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")
-        })
+        });
+        match (attested, closed) {
+            (Err(first), Err(second)) => Err(format!("{first}; {second}")),
+            (attested, closed) => attested.and(closed),
+        }
     }
 
     /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
@@ -318,7 +335,7 @@ impl Begun {
             arguments: std::env::args().skip(1).collect(),
             features: features.collect(),
             release: asked.release,
-            source: None,
+            source: Some(self.prepared.source.clone()),
         });
         for file in &asked.files {
             self.run.recorder.record(Event::FeatureRead {
@@ -329,6 +346,7 @@ impl Begun {
         self.run.recorder.record(Event::Planned {
             scenarios: asked.plan.planned(&asked.chosen),
         });
+        self.run.recorder.record(self.prepared.event());
         let (began, took) = self.probed;
         let what = "what this host can do";
         self.run.recorder.spent(Work::Probe, what, began, took);
@@ -369,6 +387,7 @@ impl Begun {
         let summary = self.summary()?;
         let text = serde_json::to_string_pretty(&summary).map_err(fault)?;
         std::fs::write(self.run.dirs.out.join("run.json"), text + "\n")?;
+        self.attest.evidence(&self.run.dirs.out).map_err(fault)?;
         let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
         complain(last_screen::render(&summary, &self.shown_out(), paint).trim_end());
         Ok(())

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 pub struct Render {
     /// Run folders; several become one report
     #[arg(value_name = "DIR", required = true)]
-    runs: Vec<Utf8PathBuf>,
+    pub(super) runs: Vec<Utf8PathBuf>,
 }
 
 impl Render {
