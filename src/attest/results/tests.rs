@@ -13,6 +13,7 @@ pub struct Lab {
     seen: UnboundedReceiver<Envelope>,
     events: Vec<Envelope>,
     domains: usize,
+    chosen: Vec<usize>,
 }
 
 /// A record as it stands in its file.
@@ -64,10 +65,10 @@ impl Lab {
             source: Some(source),
         });
         let left_out: Vec<String> = sign_off.left_out.iter().map(|s| s.id.clone()).collect();
-        let all = [2, 5, 9, 12].map(planned).into_iter();
-        recorder.record(Event::Planned {
-            scenarios: all.filter(|s| !left_out.contains(&s.id)).collect(),
-        });
+        let mut scenarios = [2, 5, 9, 12].map(planned).to_vec();
+        scenarios.retain(|s| !left_out.contains(&s.id));
+        let chosen = scenarios.iter().map(|s| s.line).collect();
+        recorder.record(Event::Planned { scenarios });
         recorder.record(Event::SignOff {
             candidates: sign_off.candidates,
             allow_skips: sign_off.allow_skips,
@@ -80,6 +81,7 @@ impl Lab {
             seen,
             events: Vec::new(),
             domains: 0,
+            chosen,
         }
     }
 
@@ -92,7 +94,7 @@ impl Lab {
 
     fn all_pass(&mut self) {
         self.pushed("homepage", "sha256:aa", &["1", "latest"]);
-        for line in [2, 5, 9, 12] {
+        for line in self.chosen.clone() {
             self.scenario(line, Verdict::Passed, &["sha256:aa"]);
         }
         self.ends();

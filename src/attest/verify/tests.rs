@@ -98,7 +98,7 @@ fn a_record_that_was_changed_is_found_by_its_line() {
         text.replacen("\"verdict\":\"passed\"", "\"verdict\":\"failed\"", 1)
     });
     let wrong = run.wrong();
-    assert!(wrong[0].contains("; line 7 is another"), "{wrong:?}");
+    assert!(wrong[0].contains("; line 8 is another"), "{wrong:?}");
     // The statement no longer follows either.
     let spoken = |file: &str| wrong.iter().any(|w| w.starts_with(file));
     assert!(
