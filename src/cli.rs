@@ -60,6 +60,9 @@ enum Command {
     /// Shell completions
     #[command(hide = true)]
     Completions(hidden::Completions),
+    /// The page about verdicts
+    #[command(hide = true)]
+    Verdicts,
     /// The manual page
     #[command(hide = true)]
     Man,
@@ -175,6 +178,7 @@ impl Cli {
                 Command::Clean(clean) => clean.execute(),
                 Command::Steps(steps) => steps.execute(),
                 Command::Completions(completions) => completions.execute(),
+                Command::Verdicts => hidden::verdicts(),
                 Command::Man => hidden::man(),
             });
         match ended {
@@ -303,6 +307,16 @@ struct Loaded {
 }
 
 impl Loaded {
+    /// Steps that need what a profile does not have; none for one that does not load.
+    fn unfit(&self, profile: &camino::Utf8Path) -> Vec<Problem> {
+        let Ok(profile) = bootproof_harness::profile::Profile::load(profile) else {
+            return Vec::new();
+        };
+        let all: Vec<usize> = (0..self.plan.scenarios.len()).collect();
+        let (files, plan) = (&self.files, &self.plan);
+        words::fit(files, plan, &all, bootproof_steps::needs, &profile)
+    }
+
     /// All problems of the features, undefined and ambiguous steps included.
     fn all_problems(&self) -> Vec<Problem> {
         use cucumber::World as _;

@@ -123,6 +123,28 @@ fn a_bad_profile_is_found_by_file_and_line() {
 }
 
 #[test]
+fn a_step_that_needs_what_the_profile_lacks_is_found_before_anything_runs() {
+    let project = Project::new();
+    project.edit(
+        "features/small.feature",
+        "Then the page of \"homepage\" answers 200",
+        "Then the unit of the database server is active on \"homepage\"",
+    );
+    project
+        .bootproof(&["run", "--profile", "small"])
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "features/small.feature:5: the profile \"small\" has no services.database",
+        ))
+        .stderr(contains("add `database = \"UNIT\"` to [services]"));
+    assert_eq!(project.left_of_runs(), [] as [std::path::PathBuf; 0]);
+    // The profile may be meant for other features.
+    let check = project.bootproof(&["check"]).assert().success();
+    check.stdout(contains("warning: features/small.feature:5"));
+}
+
+#[test]
 fn a_bad_containerfile_is_found_by_file_and_line() {
     let project = Project::new();
     project.edit(
@@ -309,6 +331,17 @@ fn the_vocabulary_the_manual_and_the_completions_are_printed() {
         .assert()
         .success()
         .stdout(contains("_bootproof"));
+}
+
+#[test]
+fn the_page_of_verdicts_is_the_one_the_command_prints() {
+    let assert = Project::new().bootproof(&["verdicts"]).assert().success();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verdicts.md");
+    let on_record = std::fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        on_record.as_bytes() == assert.get_output().stdout,
+        "what counts as what has changed: run `bootproof verdicts > docs/verdicts.md`"
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub use error::ContainerError;
 use crate::evidence::{Recorder, Work};
 use crate::exec::{Cmd, ExecError, Output};
 use crate::ledger::{EntryId, Resource};
-use crate::podman::Podman;
+use crate::podman::{Podman, pulled_id};
 use crate::run::Run;
 use crate::secret::redact;
 use crate::wait::{self, Look};
@@ -366,7 +366,7 @@ fn podman_error(what: &str, source: ExecError) -> ContainerError {
     }
 }
 
-/// The local id of an image. `podman run` cannot be told which authority to trust, `podman pull` can.
+/// The local id of an image.
 async fn local(
     run: &Run,
     podman: &Podman,
@@ -376,29 +376,14 @@ async fn local(
     if image.starts_with("sha256:") {
         return Ok(image.to_owned());
     }
-    let mut pull = podman.podman().args(["pull", "--quiet"]);
-    if let Some(access) = podman.access() {
-        if let Some(certs) = &access.cert_dir {
-            pull = pull.arg(format!("--cert-dir={certs}"));
-        }
-        if let Some(authfile) = &access.authfile {
-            pull = pull.arg(format!("--authfile={authfile}"));
-        }
-    }
+    let pull = podman.pull(image).deadline(run.host_deadline(PULL));
     let output = pull
-        .arg(image)
-        .deadline(run.host_deadline(PULL))
         .run()
         .await
         .map_err(|source| podman_error("pull an image", source))?;
     recorder.command("host", &output);
     let text = output.text();
-    let id = text.lines().last().unwrap_or_default().trim();
-    if id.len() == 64 {
-        Ok(format!("sha256:{id}"))
-    } else {
-        Err(ContainerError::Answer(text))
-    }
+    pulled_id(&text).ok_or(ContainerError::Answer(text))
 }
 
 /// Reads `127.0.0.1:40123`.

@@ -23,6 +23,16 @@ const KEPT: usize = 4 << 20;
 /// The deadline of a command that was given none.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Variables of the user's that a command as root heeds as well.
+const LEFT_BY_SUDO: [&str; 6] = [
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "BOOTPROOF_DEBIAN_MIRROR",
+    "BOOTPROOF_DEBIAN_SECURITY_MIRROR",
+];
+
 type LineHook = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// An external command that has not run yet.
@@ -32,6 +42,7 @@ pub struct Cmd {
     pub(crate) env: Vec<(String, OsString)>,
     pub(crate) env_remove: Vec<String>,
     pub(crate) cwd: Option<camino::Utf8PathBuf>,
+    through_sudo: bool,
     stdin: Vec<u8>,
     deadline: Duration,
     on_line: Option<LineHook>,
@@ -118,6 +129,7 @@ impl Cmd {
             env: Vec::new(),
             env_remove: Vec::new(),
             cwd: None,
+            through_sudo: false,
             stdin: Vec::new(),
             deadline: DEFAULT_DEADLINE,
             on_line: None,
@@ -184,17 +196,55 @@ impl Cmd {
         self
     }
 
+    /// The same command as root: as it is for root, through `sudo` for anybody else.
+    #[must_use]
+    pub fn as_root(mut self) -> Self {
+        self.through_sudo = !crate::privilege::is_root();
+        self
+    }
+
+    /// Runs it on the user's terminal, which it may ask on; gives its exit code. It has no deadline: a person has none.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub async fn on_terminal(self) -> Result<i32, ExecError> {
+        let line = self.line();
+        let mut command = self.command();
+        // A process group of its own may not read from the terminal.
+        command.process_group(rustix::process::getpgrp().as_raw_nonzero().get());
+        let status = command
+            .status()
+            .await
+            .map_err(|source| ExecError::Start { line, source })?;
+        Ok(status.code().unwrap_or(-1))
+    }
+
     /// The command line, quoted for a shell, without secrets.
     #[must_use]
     pub fn line(&self) -> String {
-        redact(
-            &self
-                .argv
+        let words = self.words();
+        let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
+        redact(&words.join(" "))
+    }
+
+    /// The argv that is started. sudo takes most variables away; it is told which to leave, since what is in an argv
+    /// all can read.
+    fn words(&self) -> Vec<String> {
+        if !self.through_sudo {
+            return self.argv.clone();
+        }
+        let own = self.env.iter().map(|(name, _)| name.as_str());
+        let mut names: Vec<&str> = own.chain(["LC_ALL"]).collect();
+        names.extend(
+            LEFT_BY_SUDO
                 .iter()
-                .map(|a| quote(a))
-                .collect::<Vec<_>>()
-                .join(" "),
-        )
+                .filter(|name| std::env::var_os(name).is_some()),
+        );
+        let mut words = vec!["sudo".to_owned(), "-n".to_owned()];
+        words.push(format!("--preserve-env={}", names.join(",")));
+        words.push("--".to_owned());
+        words.extend(self.argv.iter().cloned());
+        words
     }
 
     /// Runs it to its end; a non-zero exit code is an error.
@@ -271,9 +321,10 @@ impl Cmd {
     }
 
     pub(crate) fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.argv[0]);
+        let words = self.words();
+        let mut command = tokio::process::Command::new(&words[0]);
         command
-            .args(&self.argv[1..])
+            .args(&words[1..])
             .process_group(0)
             .kill_on_drop(true);
         for name in &self.env_remove {

@@ -16,20 +16,11 @@ pub use console::ConsoleReader;
 pub use lines::Lines;
 pub use patterns::{PATTERNS, Pattern};
 
+pub use crate::fault::Fault as Class;
 use crate::secret::redact;
 
 /// How many lines before and after an alarm are kept with it.
 pub const AROUND: usize = 12;
-
-/// Whose failure an alarm is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Class {
-    /// The image or what it booted: the scenario has failed.
-    Product,
-    /// The host or its hypervisor: nothing is said of the product.
-    Infrastructure,
-}
 
 /// A fatal pattern was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +40,6 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Whether the host is to blame, not the product.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        self.class == Class::Infrastructure
-    }
-
     /// The line with those around it, the line itself marked.
     #[must_use]
     pub fn context(&self) -> String {

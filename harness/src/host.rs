@@ -206,7 +206,7 @@ impl Bench {
 pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
     let bench = Bench::set_up(options)?;
     let (containers, (kvm, outcome)) = tokio::join!(checks::podman(&bench), kvm::check(&bench));
-    let mut checks = vec![containers];
+    let mut checks = containers;
     checks.push(checks::registry(&bench).await);
     checks.push(checks::skopeo(&bench).await);
     checks.push(checks::libvirt(&bench).await);

@@ -68,15 +68,6 @@ pub enum HttpError {
     },
 }
 
-impl HttpError {
-    /// Whether it says nothing about the product: only an answer, or its absence from a machine that
-    /// is shown to be alive, does.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        !matches!(self, Self::Garbage { .. })
-    }
-}
-
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -320,6 +311,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Blame as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 

@@ -59,6 +59,11 @@ pub enum Resource {
         /// Where.
         path: Utf8PathBuf,
     },
+    /// A container of root's, made for an ordinary user through sudo.
+    RootContainer {
+        /// Its name.
+        name: String,
+    },
     /// A loop device, known by what it is backed by.
     Loop {
         /// The backing file.
@@ -97,7 +102,9 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Domain { name, .. } => write!(f, "domain {name}"),
-            Self::Container { name } => write!(f, "container {name}"),
+            Self::Container { name } | Self::RootContainer { name } => {
+                write!(f, "container {name}")
+            }
             Self::Process { pid, what, .. } => write!(f, "process {pid} ({what})"),
             Self::Mount { path } => write!(f, "mount {path}"),
             Self::Loop { file } => write!(f, "loop device of {file}"),

@@ -34,6 +34,8 @@ pub struct Access {
 pub struct Podman {
     folder: Utf8PathBuf,
     access: Option<Access>,
+    /// Whether its commands run as root, whoever the user is.
+    rooted: bool,
 }
 
 impl Podman {
@@ -42,10 +44,14 @@ impl Podman {
     /// # Errors
     /// When a settings file cannot be written.
     pub fn set_up(cache: &Utf8Path) -> Result<Self, PodmanError> {
-        let folder = cache.join("containers");
+        Self::set_up_in(cache.join("containers"))
+    }
+
+    fn set_up_in(folder: Utf8PathBuf) -> Result<Self, PodmanError> {
         let podman = Self {
             folder,
             access: None,
+            rooted: false,
         };
         let host = HostLimits::read();
         podman.write("containers.conf", &containers_conf(&host))?;
@@ -67,6 +73,31 @@ impl Podman {
         }
     }
 
+    /// podman as root. For root that is this one; for anybody else it has storage of its own beside theirs, since what
+    /// root writes among a user's files they could not remove.
+    ///
+    /// # Errors
+    /// When a settings file cannot be written.
+    pub fn as_root(&self) -> Result<Self, PodmanError> {
+        if crate::privilege::is_root() || self.rooted {
+            return Ok(self.clone());
+        }
+        let cache = self.folder.parent().unwrap_or(&self.folder);
+        let folder = cache.join(ROOTED);
+        let set_up = Self::set_up_in(folder)?;
+        Ok(Self {
+            access: self.access.clone(),
+            rooted: true,
+            ..set_up
+        })
+    }
+
+    /// Whether its commands run as root for an ordinary user.
+    #[must_use]
+    pub fn is_rooted(&self) -> bool {
+        self.rooted
+    }
+
     /// What it reads and pushes through.
     #[must_use]
     pub fn access(&self) -> Option<&Access> {
@@ -83,6 +114,22 @@ impl Podman {
     #[must_use]
     pub fn podman(&self) -> Cmd {
         self.with_settings(Cmd::new("podman"))
+    }
+
+    /// A command that pulls an image and prints its id last ([`pulled_id`] reads it). `podman run` cannot be told which
+    /// authority to trust.
+    #[must_use]
+    pub fn pull(&self, image: &str) -> Cmd {
+        let mut pull = self.podman().args(["pull", "--quiet"]);
+        if let Some(access) = self.access() {
+            if let Some(certs) = &access.cert_dir {
+                pull = pull.arg(format!("--cert-dir={certs}"));
+            }
+            if let Some(authfile) = &access.authfile {
+                pull = pull.arg(format!("--authfile={authfile}"));
+            }
+        }
+        pull.arg(image)
     }
 
     /// A `skopeo` command.
@@ -112,10 +159,11 @@ impl Podman {
             .env("CONTAINERS_REGISTRIES_CONF", registries.as_os_str())
             // Said by podman 5 at each command, above what a failed one has to say.
             .env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1");
-        match self.access.as_ref().and_then(|a| a.authfile.as_ref()) {
+        let cmd = match self.access.as_ref().and_then(|a| a.authfile.as_ref()) {
             Some(authfile) => cmd.env("REGISTRY_AUTH_FILE", authfile.as_os_str()),
             None => cmd,
-        }
+        };
+        if self.rooted { cmd.as_root() } else { cmd }
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), PodmanError> {
@@ -134,6 +182,16 @@ impl Podman {
         new.persist(&path).map_err(|error| fail(error.error))?;
         Ok(())
     }
+}
+
+/// The folder of root's podman beside an ordinary user's.
+pub(crate) const ROOTED: &str = "containers-root";
+
+/// The id of the image that [`Podman::pull`] pulled, as `sha256:…`.
+#[must_use]
+pub fn pulled_id(printed: &str) -> Option<String> {
+    let id = printed.lines().last()?.trim();
+    (id.len() == 64).then(|| format!("sha256:{id}"))
 }
 
 /// What of the host decides how containers can run.

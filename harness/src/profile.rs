@@ -252,6 +252,38 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// What is to be added to the file for a key that only some features need, where it has none: `services.NAME`,
+    /// `images.NAME`, `commands.packages`, `database.after_rollback`, `update.build_args`.
+    #[must_use]
+    pub fn lacks(&self, key: &str) -> Option<String> {
+        let (section, name) = key.split_once('.').unwrap_or((key, ""));
+        let (there, add) = match (section, name) {
+            ("services", name) => (
+                self.services.contains_key(name),
+                format!("add `{name} = \"UNIT\"` to [services]"),
+            ),
+            ("images", name) => (
+                self.images.contains_key(name),
+                format!("add [images.{name}] and the folder {name} with its Containerfile"),
+            ),
+            ("commands", "packages") => (
+                !self.packages.is_empty(),
+                "add `packages = [\"COMMAND\", ...]` to [commands]: what lists them with their versions"
+                    .to_owned(),
+            ),
+            ("database", "after_rollback") => (
+                self.after_rollback.is_some(),
+                "add `after_rollback = \"runs\"` or `\"fails\"` to [database]".to_owned(),
+            ),
+            ("update", "build_args") => (
+                !self.update.build_args.is_empty(),
+                "add [update] with images and build_args".to_owned(),
+            ),
+            _ => (false, format!("nothing is known of a key {key}")),
+        };
+        (!there).then_some(add)
+    }
+
     /// Reads and checks a profile: its folder, or its file.
     ///
     /// # Errors

@@ -234,6 +234,18 @@ impl Registry {
         }
     }
 
+    /// Whether machines can still read from it: one that ended by itself is nobody's fault but the host's. One that was
+    /// taken down on purpose is as it should be.
+    ///
+    /// # Errors
+    /// When it has ended, or does not answer.
+    pub async fn answers(&self, run: &Run) -> Result<(), RegistryError> {
+        match &self.kind {
+            Kind::Served { guests: server, .. } => server.still_answers().await,
+            Kind::Remote(remote) => remote::ping(run, remote).await,
+        }
+    }
+
     /// Brings a registry that was stopped up again, on the same port and with the same images.
     ///
     /// # Errors

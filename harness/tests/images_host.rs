@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bootproof_harness::evidence::{Event, Recorder};
+use bootproof_harness::fault::Blame as _;
 use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::{Access, Podman};

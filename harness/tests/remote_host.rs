@@ -11,6 +11,7 @@ use bootproof_harness::bootc::Verb;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest, Disks};
 use bootproof_harness::evidence::Recorder;
 use bootproof_harness::exec::{Cmd, Daemon};
+use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::ledger::{Ledger, PortRange, Ports};
 use bootproof_harness::machine::{Exceptions, Hypervisor, MachineSpec, Machines};

@@ -53,7 +53,11 @@ impl Check {
         let into = Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap_or_default();
         let mut places = Places::new(&into);
         for name in &asked {
-            let found = places.profile(name).map(|path| profile(&path));
+            let found = places.profile(name).map(|path| {
+                let (problems, mut warnings) = profile(&path);
+                warnings.extend(loaded.unfit(&path));
+                (problems, warnings)
+            });
             let found = found.unwrap_or_else(|problem| (vec![problem], Vec::new()));
             // What was unpacked is in the binary: the temporary folder is no place to send anyone to.
             let named = |mut problem: Problem| {

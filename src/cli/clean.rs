@@ -110,7 +110,9 @@ fn shown(resource: &bootproof_harness::ledger::Resource) -> String {
     use bootproof_harness::ledger::Resource;
     match resource {
         Resource::Domain { name, .. } => format!("domain {name}"),
-        Resource::Container { name } => format!("container {name}"),
+        Resource::Container { name } | Resource::RootContainer { name } => {
+            format!("container {name}")
+        }
         Resource::Process { pid, what, .. } => format!("process {pid} ({what})"),
         Resource::Mount { path } => format!("mount {path}"),
         Resource::Loop { file } => format!("loop device of {file}"),

@@ -27,6 +27,15 @@ impl Completions {
     }
 }
 
+/// Prints the page about verdicts.
+///
+/// # Errors
+/// Never; the signature is the commands' own.
+pub fn verdicts() -> Result<Exit, Ended> {
+    say(bootproof_harness::fault::page().trim_end());
+    Ok(Exit::Passed)
+}
+
 /// Prints the manual page.
 ///
 /// # Errors

@@ -105,9 +105,14 @@ word may stand, `(s)` and what is in brackets may be left out, and in place of a
             let _ = writeln!(page, "\n{}", capital(&chapter.about));
         }
         for step in &chapter.steps {
+            let needs: Vec<_> = step.needs.iter().map(|need| said(need)).collect();
+            let needs = match needs.as_slice() {
+                [] => String::new(),
+                needs => format!(" Needs of the profile: {}.", needs.join(", ")),
+            };
             let _ = writeln!(
                 page,
-                "\n**{}** `{}`\n\n{}\n\n```gherkin\n{} {}\n```",
+                "\n**{}** `{}`\n\n{}{needs}\n\n```gherkin\n{} {}\n```",
                 step.keywords.join(", "),
                 readable(&step.expression),
                 step.doc,
@@ -117,6 +122,14 @@ word may stand, `(s)` and what is in brackets may be left out, and in place of a
         }
     }
     page
+}
+
+/// A need as the page says it: the key as code, and when it holds.
+fn said(need: &str) -> String {
+    match need.split_once(" where it says ") {
+        Some((key, word)) => format!("`{key}` (for {word})"),
+        None => format!("`{need}`"),
+    }
 }
 
 /// The words that may stand for one in braces; a list of names has a pattern and no words.

@@ -1,6 +1,7 @@
 //! One run from its first event to its last, with everything on the host swept in between.
 
-use std::io::Write as _;
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use bootproof_harness::ledger::cache::cap_cache;
 use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
+use bootproof_harness::privilege::{self, PrivilegeError};
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Remote;
 use bootproof_harness::run::{Dirs, Keep, Run, RunId};
@@ -22,9 +24,9 @@ use super::capability::Capability;
 use super::features::FeatureFile;
 use super::host::{self, Rules};
 use super::live::Live;
-use super::plan::Plan;
+use super::plan::{Plan, Tier};
 use super::stop::{self, Ask, Stop};
-use super::{out, panics};
+use super::{out, panics, words};
 use crate::assets::Places;
 use crate::attest::Attest;
 use crate::attest::begin::{Prepared, prepare};
@@ -117,6 +119,8 @@ struct Begun {
     probed: (Instant, Duration),
     prepared: Prepared,
     attest: Attest,
+    /// Keeps sudo from forgetting.
+    _sudo: Option<AbortOnDrop>,
 }
 
 async fn begin(
@@ -132,12 +136,18 @@ async fn begin(
     let mut places = Places::new(dirs.scratch.join("assets"));
     let path = places.profile(&asked.profile)?;
     let profile = Profile::load(&path).map_err(|error| Ended::Problems(flaws(&error)))?;
-    let tiers = asked
+    let (files, plan, needs) = (&asked.files, &asked.plan, bootproof_steps::needs);
+    let unfit = words::fit(files, plan, &asked.chosen, needs, &profile);
+    if !unfit.is_empty() {
+        return Err(Ended::Problems(unfit));
+    }
+    let tiers: BTreeSet<Tier> = asked
         .chosen
         .iter()
         .map(|i| asked.plan.scenarios[*i].tier)
         .collect();
     let prepared = prepare(asked, &profile, &mut places).await?;
+    let sudo = sudo(&tiers).await;
     let probing = Instant::now();
     let probe = Capability::probe(&tiers, asked.accel, asked.require);
     let capability = live::meanwhile("trying what this host can do", probe).await?;
@@ -168,7 +178,34 @@ async fn begin(
         probed,
         prepared,
         attest: asked.attest.clone(),
+        _sudo: sudo,
     })
+}
+
+/// Root for the disks of an ordinary user's machines: named first, asked for once, kept for as long as this is.
+/// Where it is not to be had, the probe says what that means.
+async fn sudo(tiers: &BTreeSet<Tier>) -> Option<AbortOnDrop> {
+    if privilege::is_root() || !tiers.contains(&Tier::Machine) {
+        return None;
+    }
+    let mut held = privilege::held().await;
+    if held == Err(PrivilegeError::Asks) && std::io::stdin().is_terminal() {
+        complain(&format!("{}: sudo asks for it now", privilege::PURPOSE));
+        held = privilege::ask().await;
+    } else if held.is_ok() {
+        complain(&format!("{}: it goes through sudo", privilege::PURPOSE));
+    }
+    held.ok()?;
+    Some(AbortOnDrop(tokio::spawn(privilege::keep())))
+}
+
+/// A task that ends with what it is for.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The scratch folder: qemu's user must get through it to disks, and see nothing else.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use bootproof_harness::profile::Profile;
 use cucumber::gherkin::{self, StepType};
 use cucumber::step::Collection;
 use regex::Regex;
@@ -59,6 +60,40 @@ pub fn check<W>(
                         .help(places),
                     );
                 }
+            }
+        }
+    }
+    problems
+}
+
+/// Every step of the chosen scenarios that needs what the profile does not have.
+pub fn fit(
+    files: &[FeatureFile],
+    plan: &Plan,
+    chosen: &[usize],
+    needs: impl Fn(&gherkin::Step) -> Vec<String>,
+    profile: &Profile,
+) -> Vec<Problem> {
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    for scenario in chosen.iter().map(|index| &plan.scenarios[*index]) {
+        let Some(file) = files.iter().find(|f| f.path == scenario.path) else {
+            continue;
+        };
+        for step in &scenario.steps {
+            if !seen.insert((&file.path, step.position.line, &step.value)) {
+                continue;
+            }
+            for key in needs(step) {
+                let Some(add) = profile.lacks(&key) else {
+                    continue;
+                };
+                let message = format!("the profile \"{}\" has no {key}", profile.name);
+                problems.push(
+                    Problem::new(&file.path, message)
+                        .at(step.position.line, &file.text)
+                        .help(format!("in its profile.toml, {add}")),
+                );
             }
         }
     }

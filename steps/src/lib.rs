@@ -15,5 +15,7 @@ mod world;
 
 pub use error::{StepError, chain};
 pub use shared::{Options, Shared};
-pub use vocabulary::{Chapter, Placeholder, StepDoc, chapters, matching, placeholders, vocabulary};
+pub use vocabulary::{
+    Chapter, Placeholder, StepDoc, chapters, matching, needs, placeholders, vocabulary,
+};
 pub use world::{Entered, World};

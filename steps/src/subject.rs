@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::time::Duration;
 
-use bootproof_harness::container::{Container, ContainerError};
-use bootproof_harness::disk::DiskError;
+use bootproof_harness::container::Container;
 use bootproof_harness::evidence::Recorder;
-use bootproof_harness::http::HttpError;
-use bootproof_harness::image::ImageError;
-use bootproof_harness::machine::{Machine, MachineError};
-use bootproof_harness::registry::RegistryError;
-use bootproof_harness::ssh::{KeyError, Remote, SshError};
+use bootproof_harness::fault::Blame;
+use bootproof_harness::machine::Machine;
+use bootproof_harness::ssh::Remote;
 
 use crate::StepError;
 use crate::shared::Left;
@@ -25,43 +22,12 @@ const FETCH: Duration = Duration::from_secs(300);
 /// How long a command in a container may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An error that knows whose fault it is.
-pub(crate) trait Judged: Error + 'static {
-    fn is_infrastructure(&self) -> bool;
-}
-
-macro_rules! judged {
-    ($($error:ty),+) => {
-        $(impl Judged for $error {
-            fn is_infrastructure(&self) -> bool {
-                Self::is_infrastructure(self)
-            }
-        })+
-    };
-}
-
-judged!(
-    ContainerError,
-    DiskError,
-    HttpError,
-    ImageError,
-    MachineError,
-    RegistryError,
-    SshError
-);
-
-impl Judged for KeyError {
-    fn is_infrastructure(&self) -> bool {
-        true
-    }
-}
-
 /// A step's error from one that knows whose fault it is.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "it is what map_err hands over"
 )]
-pub(crate) fn at_fault(error: impl Judged) -> StepError {
+pub(crate) fn at_fault(error: impl Blame + Error + 'static) -> StepError {
     StepError::sorted(&error, error.is_infrastructure())
 }
 

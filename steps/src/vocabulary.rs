@@ -1,7 +1,10 @@
 //! The vocabulary as a person reads it, taken from the step definitions' own source.
 
+use std::sync::LazyLock;
+
 use cucumber::Parameter;
 use cucumber::gherkin::StepType;
+use regex::Regex;
 use serde::Serialize;
 
 use crate::World;
@@ -20,8 +23,15 @@ pub struct StepDoc {
     pub doc: String,
     /// A phrase that it matches.
     pub example: String,
+    /// The keys of the profile it cannot do without: `KEY`, or `KEY where it says WORD`. A word of the step's own
+    /// stands in braces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// Its source file.
     pub file: String,
+    /// The lines of its attributes there.
+    #[serde(skip)]
+    pub lines: Vec<u32>,
 }
 
 /// A chapter of the vocabulary.
@@ -139,7 +149,7 @@ fn read(chapter: &str, file: &str, source: &str) -> Vec<StepDoc> {
     let mut doc: Vec<&str> = Vec::new();
     // How many phrases there were before the definition that is being read.
     let mut before = 0;
-    for line in source.lines().map(str::trim) {
+    for (number, line) in (1..).zip(source.lines().map(str::trim)) {
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
         } else if let Some((keyword, expression)) = attribute(line) {
@@ -148,13 +158,16 @@ fn read(chapter: &str, file: &str, source: &str) -> Vec<StepDoc> {
                 .find(|s| s.expression == expression);
             if let Some(step) = same {
                 step.keywords.push(keyword);
+                step.lines.push(number);
                 continue;
             }
-            let (example, words): (Vec<&str>, Vec<&str>) = doc
+            let (needs, rest): (Vec<&str>, Vec<&str>) = doc
                 .iter()
                 .copied()
                 .filter(|l| !l.is_empty())
-                .partition(|l| l.starts_with("Example: "));
+                .partition(|l| l.starts_with("Needs: "));
+            let (example, words): (Vec<&str>, Vec<&str>) =
+                rest.into_iter().partition(|l| l.starts_with("Example: "));
             found.push(StepDoc {
                 chapter: chapter.to_owned(),
                 keywords: vec![keyword],
@@ -166,7 +179,13 @@ fn read(chapter: &str, file: &str, source: &str) -> Vec<StepDoc> {
                     .and_then(|l| l.strip_suffix('`'))
                     .unwrap_or_default()
                     .to_owned(),
+                needs: needs
+                    .iter()
+                    .filter_map(|l| l.strip_prefix("Needs: "))
+                    .map(|l| l.replace('`', ""))
+                    .collect(),
                 file: file.to_owned(),
+                lines: vec![number],
             });
         } else if !line.starts_with("#[") {
             doc.clear();
@@ -223,9 +242,82 @@ pub fn matching(keyword: StepType, text: &str) -> Result<bool, Vec<String>> {
     }
 }
 
+/// The keys of a profile that a step cannot do without: `services.web`, `images.soe`.
+#[must_use]
+pub fn needs(step: &cucumber::gherkin::Step) -> Vec<String> {
+    use cucumber::World as _;
+    static ALL: LazyLock<Vec<StepDoc>> = LazyLock::new(vocabulary);
+    let collection = World::collection();
+    let Ok(Some((_, _, Some(place), _))) = collection.find(step) else {
+        return Vec::new();
+    };
+    let mine = |doc: &&StepDoc| place.path.ends_with(&doc.file) && doc.lines.contains(&place.line);
+    let Some(doc) = ALL.iter().find(mine) else {
+        return Vec::new();
+    };
+    doc.needs
+        .iter()
+        .flat_map(|need| keys(need, &step.value))
+        .collect()
+}
+
+/// The keys a need means in a step's text.
+fn keys(need: &str, text: &str) -> Vec<String> {
+    let (key, word) = need.split_once(" where it says ").unwrap_or((need, ""));
+    if !text.contains(word) {
+        return Vec::new();
+    }
+    let first = |regex: &str| {
+        let found = Regex::new(regex).ok()?.find(text)?;
+        Some(found.as_str().to_owned())
+    };
+    if key.contains("{service}") {
+        let service = first(Service::REGEX).and_then(|text| text.parse::<Service>().ok());
+        return service
+            .map(|service| key.replace("{service}", service.as_str()))
+            .into_iter()
+            .collect();
+    }
+    if key.contains("{names}") {
+        let Ok(names) = first(Names::REGEX).unwrap_or_default().parse::<Names>();
+        let names = names.0.iter();
+        return names.map(|name| key.replace("{names}", name)).collect();
+    }
+    vec![key.to_owned()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_says_what_the_profile_must_have_for_it() {
+        let step = |ty, text: &str| {
+            needs(&cucumber::gherkin::Step {
+                keyword: String::new(),
+                ty,
+                value: text.to_owned(),
+                docstring: None,
+                table: None,
+                span: cucumber::gherkin::Span { start: 0, end: 0 },
+                position: cucumber::gherkin::LineCol { line: 0, col: 0 },
+            })
+        };
+        let unit = step(
+            StepType::Then,
+            "the unit of the web server is active on \"homepage\"",
+        );
+        assert_eq!(unit, ["services.web"]);
+        let packages = step(StepType::When, "the packages of \"homepage\" are noted");
+        assert_eq!(packages, ["commands.packages"]);
+        let kernel = step(StepType::When, "the kernel of \"homepage\" is noted");
+        assert!(kernel.is_empty());
+        let update = step(
+            StepType::When,
+            "the images \"soe\" and \"httpd\" of the old release are updated and pushed",
+        );
+        assert_eq!(update, ["images.soe", "images.httpd", "update.build_args"]);
+    }
 
     fn collection_size() -> usize {
         use cucumber::codegen::{WorldInventory, inventory};

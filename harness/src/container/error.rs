@@ -59,19 +59,6 @@ pub enum ContainerError {
     Ledger(#[from] LedgerError),
 }
 
-impl ContainerError {
-    /// Whether nothing is said of the product.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        match self {
-            Self::Ended { .. } => false,
-            Self::NotUp { alive, .. } => !alive,
-            Self::Command { source, .. } => !matches!(source, ExecError::Failed { .. }),
-            _ => true,
-        }
-    }
-}
-
 fn tail(log: &str) -> String {
     if log.is_empty() {
         String::new()
@@ -85,6 +72,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::fault::Blame as _;
 
     #[test]
     fn a_container_that_never_answered_says_nothing_of_the_product() {

@@ -237,6 +237,7 @@ fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> DiskError + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Blame as _;
 
     #[test]
     fn a_full_file_system_is_noticed_before_the_start() {

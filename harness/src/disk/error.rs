@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
+use crate::podman::PodmanError;
 use crate::wait::WaitError;
 
 /// Why there is no disk.
@@ -35,6 +36,12 @@ pub enum DiskError {
     /// An external command failed.
     #[error(transparent)]
     Exec(#[from] ExecError),
+    /// podman cannot be set up as root.
+    #[error(transparent)]
+    Podman(#[from] PodmanError),
+    /// An answer of podman's that is not understood.
+    #[error("podman's answer makes no sense: {0:?}")]
+    Answer(String),
     /// The ledger cannot be kept.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -112,20 +119,6 @@ impl InstallFault {
         } else {
             Self::Other
         }
-    }
-}
-
-impl DiskError {
-    /// Whether it says nothing about the product.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        !matches!(
-            self,
-            Self::Install {
-                fault: InstallFault::TooSmall | InstallFault::NoKernel | InstallFault::NoClient,
-                ..
-            }
-        )
     }
 }
 

@@ -8,7 +8,8 @@ use super::{DiskError, DiskRequest, InstallFault};
 use crate::exec::Output;
 use crate::ledger::Resource;
 use crate::ledger::sweep::remove;
-use crate::podman::Podman;
+use crate::podman::{Podman, pulled_id};
+use crate::privilege::is_root;
 use crate::run::Run;
 
 /// How long an installation may take: a large image over a slow network.
@@ -32,20 +33,12 @@ pub(super) async fn install(
     let container = format!("bootproof-{}-disk-{}", run.id, &request.key()[..8]);
     let loops = run.ledger.own(Resource::Loop { file: disk.clone() })?;
     let name = container.clone();
-    let running = run.ledger.own(Resource::Container { name })?;
-    let recorder = run.recorder.clone();
-    let output = podman
-        .podman()
-        .args(request.podman_args(&container, folder))
-        .deadline(run.host_deadline(DEADLINE))
-        .on_line(move |line| recorder.doing(format!("disk: {line}")))
-        .output()
-        .await;
-    let result = output.map_err(DiskError::from).and_then(|output| {
-        run.recorder.command("host", &output);
-        keep_log(run, request, &output);
-        judge(request, &output)
-    });
+    let running = run.ledger.own(if is_root() {
+        Resource::Container { name }
+    } else {
+        Resource::RootContainer { name }
+    })?;
+    let result = within(run, podman, request, &container, folder).await;
     if result.is_ok() {
         run.ledger.release(running)?;
         run.ledger.release(loops)?;
@@ -57,6 +50,48 @@ pub(super) async fn install(
         }
     }
     result.map(|()| disk)
+}
+
+/// The installation itself, by root's podman.
+async fn within(
+    run: &Run,
+    podman: &Podman,
+    request: &DiskRequest,
+    container: &str,
+    folder: &Utf8Path,
+) -> Result<(), DiskError> {
+    let mut rooted = podman.as_root()?;
+    // Root does not see an ordinary user's images; the registry has this one.
+    let image = if is_root() {
+        request.local_image.clone()
+    } else {
+        if let Some(access) = request.access.clone().into_access() {
+            rooted = rooted.with_access(access);
+        }
+        run.recorder.doing("disk: the image goes to root's storage");
+        let name = &request.source_imgref;
+        let name = name.strip_prefix("registry:").unwrap_or(name);
+        let pull = rooted.pull(name).deadline(run.host_deadline(DEADLINE));
+        let output = pull.run().await?;
+        run.recorder.command("host", &output);
+        pulled_id(&output.text()).ok_or_else(|| DiskError::Answer(output.text()))?
+    };
+    let recorder = run.recorder.clone();
+    let output = rooted
+        .podman()
+        .args(request.podman_args(&image, container, folder))
+        .deadline(run.host_deadline(DEADLINE))
+        .on_line(move |line| recorder.doing(format!("disk: {line}")))
+        .output()
+        .await?;
+    run.recorder.command("host", &output);
+    keep_log(run, request, &output);
+    if !is_root() {
+        // What stays there only root could remove. One that another disk is just made from stays, too.
+        let away = rooted.podman().args(["rmi", &image]);
+        let _ = away.output().await;
+    }
+    judge(request, &output)
 }
 
 fn judge(request: &DiskRequest, output: &Output) -> Result<(), DiskError> {

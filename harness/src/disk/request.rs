@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::podman::Access;
 use crate::registry::Registry;
 
 /// How the client in the installing container reads the image.
@@ -15,6 +16,17 @@ pub struct DiskAccess {
     pub authfile: Option<Utf8PathBuf>,
     /// The registry's real address, and a `certs.d`-style folder for it.
     pub certs: Option<(String, Utf8PathBuf)>,
+}
+
+impl DiskAccess {
+    /// The same for podman; `None` where nothing is known of a registry.
+    pub(super) fn into_access(self) -> Option<Access> {
+        Some(Access {
+            registries_conf: self.registries_conf?,
+            authfile: self.authfile,
+            cert_dir: self.certs.map(|(_, folder)| folder),
+        })
+    }
 }
 
 impl From<&Registry> for DiskAccess {
@@ -85,7 +97,12 @@ impl DiskRequest {
     }
 
     /// The arguments of `podman`.
-    pub(super) fn podman_args(&self, container: &str, output: &Utf8Path) -> Vec<String> {
+    pub(super) fn podman_args(
+        &self,
+        image: &str,
+        container: &str,
+        output: &Utf8Path,
+    ) -> Vec<String> {
         let mut args: Vec<String> = [
             "run",
             "--rm",
@@ -127,7 +144,7 @@ impl DiskRequest {
                 ",ro=true",
             );
         }
-        args.push(self.local_image.clone());
+        args.push(image.to_owned());
         args.extend(self.client_command());
         args
     }
@@ -223,7 +240,9 @@ mod tests {
 
     #[test]
     fn the_client_is_called_as_the_real_one_is() {
-        let args = example().podman_args("c", "/cache/x".into()).join(" ");
+        let args = example()
+            .podman_args("sha256:11", "c", "/cache/x".into())
+            .join(" ");
         insta::assert_snapshot!(args);
     }
 }

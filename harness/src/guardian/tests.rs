@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::evidence::{Event, Recorder};
+use crate::fault::Blame as _;
 
 fn first_alarm(text: &str) -> Option<Alarm> {
     let mut guardian = Guardian::new();

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Bench, Check, Tier};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
+use crate::privilege::{self, PrivilegeError, is_root};
 
 const CONTAINERS: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
 const MACHINES: [Tier; 2] = [Tier::MachineTcg, Tier::MachineKvm];
@@ -51,24 +52,44 @@ fn program(
     }
 }
 
-/// Builds an image of one program and runs it, in storage of the harness's own.
-pub(super) async fn podman(bench: &Bench) -> Check {
+/// Builds an image of one program and runs it, in storage of the harness's own; and whether systemd can be the first
+/// process of a container, which images in application mode need and machines do not.
+pub(super) async fn podman(bench: &Bench) -> Vec<Check> {
     let install = bench.facts.install("podman runc", "podman");
     let version = match version("podman").await {
         Ok(version) => version,
-        Err(error) => return Check::missing("podman", say(error), &CONTAINERS).fix(install),
+        Err(error) => {
+            return vec![Check::missing("podman", say(error), &CONTAINERS).fix(install)];
+        }
     };
     match build_and_run(bench).await {
-        Ok(runtime) => {
+        Ok((runtime, systemd_runs)) => {
             let found = format!("{version}, {runtime}: built an image and ran it");
-            Check::ok("podman", found, &CONTAINERS)
+            vec![
+                Check::ok("podman", found, &CONTAINERS),
+                systemd(bench, systemd_runs),
+            ]
         }
         Err(failure) => {
             let failure = without_log_lines(&failure);
             let fix = podman_fix(bench, &failure).unwrap_or(install);
-            Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)
+            vec![Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)]
         }
     }
+}
+
+fn systemd(bench: &Bench, runs: bool) -> Check {
+    let (name, tiers) = ("systemd", [Tier::Application]);
+    if runs {
+        let found = "may make control groups in a container";
+        return Check::ok(name, found, &tiers);
+    }
+    let fix = match bench.facts.cgroup_version {
+        1 => "run bootproof as root, or boot this host with systemd.unified_cgroup_hierarchy=1",
+        _ => "run bootproof as root, or in a login of its own (loginctl enable-linger)",
+    };
+    let found = "containers run, and systemd in them may not make control groups";
+    Check::missing(name, found, &tiers).fix(fix)
 }
 
 /// What a failed podman said, without what it logs at each command: `time="…" level=… msg="…"`.
@@ -91,13 +112,6 @@ fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
             "chmod 666 /dev/net/tun as root, as udev would have it, or ./ci/setup".to_owned(),
         );
     }
-    if failure == NO_CONTROL_GROUPS {
-        let fix = match bench.facts.cgroup_version {
-            1 => "run bootproof as root, or boot this host with systemd.unified_cgroup_hierarchy=1",
-            _ => "run bootproof as root, or in a login of its own (loginctl enable-linger)",
-        };
-        return Some(fix.to_owned());
-    }
     let tool = if failure.contains("unable to execute nft") {
         "nftables"
     } else if bench.facts.cgroup_version == 1 {
@@ -108,7 +122,8 @@ fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
     Some(bench.facts.install(tool, tool))
 }
 
-async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
+/// The runtime's name, and whether systemd can run in its containers.
+async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
     let context = bench.scratch.join("image");
     let io = |error: std::io::Error| error.to_string();
     for file in program_with_libraries().await? {
@@ -147,15 +162,8 @@ async fn build_and_run(bench: &Bench) -> Result<String, Failure> {
     let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
     let runtime = runtime?;
     removed.map_err(|error| error.to_string())?;
-    if systemd_runs {
-        Ok(runtime)
-    } else {
-        Err(NO_CONTROL_GROUPS.to_owned())
-    }
+    Ok((runtime, systemd_runs))
 }
-
-const NO_CONTROL_GROUPS: &str =
-    "containers run, and systemd in them cannot: it may not make control groups there";
 
 /// Where systemd makes its control groups.
 fn control_groups() -> &'static str {
@@ -290,14 +298,17 @@ pub(super) async fn qemu(bench: &Bench) -> Check {
 pub(super) async fn loops(bench: &Bench) -> Check {
     match loop_device(bench).await {
         Ok(device) => {
-            let found = format!("{device} was set up and let go");
+            let through = if is_root() { "" } else { ", through sudo" };
+            let found = format!("{device} was set up and let go{through}");
             Check::ok("loop devices", found, &MACHINES)
         }
         Err(failure) => {
-            let fix = if rustix::process::geteuid().is_root() {
-                "modprobe loop; in a container, hand in /dev/loop-control and the loop devices"
-            } else {
-                "disks are made by root: run bootproof with sudo"
+            let fix = match privilege::held().await {
+                Ok(()) => {
+                    "modprobe loop; in a container, hand in /dev/loop-control and the loop devices"
+                }
+                Err(PrivilegeError::NoSudo) => "run bootproof as root, or install sudo",
+                Err(_) => "`sudo -v` first, or run bootproof in a terminal, where it has sudo ask",
             };
             Check::missing("loop devices", failure, &MACHINES).fix(fix)
         }
@@ -305,13 +316,14 @@ pub(super) async fn loops(bench: &Bench) -> Check {
 }
 
 async fn loop_device(bench: &Bench) -> Result<String, Failure> {
+    privilege::held().await.map_err(|e| e.to_string())?;
     let path = bench.scratch.join("loop.raw");
     let file = std::fs::File::create(&path).map_err(|e| e.to_string())?;
     file.set_len(1 << 20).map_err(|e| e.to_string())?;
     let resource = Resource::Loop { file: path.clone() };
     let id = bench.ledger.own(resource).map_err(|e| e.to_string())?;
     let set_up = Cmd::new("losetup").args(["--find", "--show", path.as_str()]);
-    let device = set_up.run().await.map_err(say);
+    let device = set_up.as_root().run().await.map_err(say);
     let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
     let device = device?.text();
     removed.map_err(|error| error.to_string())?;

@@ -14,6 +14,8 @@ use super::{ImageError, Images, Pushed, cache, file_error};
 use crate::evidence::{Recorder, Work};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::Resource;
+use crate::podman::Podman;
+use crate::privilege::is_root;
 use crate::profile::{BaseRecipe, Digester};
 
 /// Filled once the base is in the registry, with its digest.
@@ -149,7 +151,7 @@ impl Maker<'_> {
     async fn builder(&self, key: &str) -> Result<String, ImageError> {
         let _lock = self.lock(&format!("builder-{key}")).await?;
         let image = format!("localhost/bootproof/builder:{key}");
-        let podman = self.images.podman();
+        let podman = self.rooted()?;
         let exists = podman.podman().args(["image", "exists", &image]);
         if exists.output().await?.code == 0 {
             return Ok(image);
@@ -170,7 +172,8 @@ impl Maker<'_> {
         let cmd = Cmd::new("bash")
             .arg(script.as_str())
             .arg(&tar)
-            .env("TMPDIR", folder.as_str());
+            .env("TMPDIR", folder.as_str())
+            .as_root();
         self.step("the builder", cmd).await?;
         let import = podman.podman().args(["import", "--quiet", &tar, &image]);
         self.step("the builder's image", import).await?;
@@ -260,12 +263,32 @@ impl Maker<'_> {
         ]);
         let copy = "cp /usr/lib/modules/*/vmlinuz /out/vmlinuz";
         let command = [id.as_str(), "-c", copy];
-        self.in_container("taking the kernel out", "kernel", kernel, &command)
+        self.in_container("taking the kernel out", "kernel", podman, kernel, &command)
             .await?;
         for name in ["raw", "work"] {
             let path = folder.join(name);
             std::fs::remove_dir_all(&path).map_err(file_error(&path))?;
         }
+        Ok(())
+    }
+
+    /// Root file systems hold files of many owners and devices: only root makes them.
+    fn rooted(&self) -> Result<Podman, ImageError> {
+        let rooted = self.images.podman().as_root();
+        rooted.map_err(|error| ImageError::Root(error.to_string()))
+    }
+
+    /// Makes an ordinary user the owner of what root wrote for them.
+    async fn give_back(&self, mounts: &[String]) -> Result<(), ImageError> {
+        if is_root() {
+            return Ok(());
+        }
+        let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
+        let owner = format!("{}:{}", user.as_raw(), group.as_raw());
+        let written = mounts.iter().filter(|mount| !mount.ends_with(":ro"));
+        let folders = written.filter_map(|mount| mount.split_once(':').map(|(host, _)| host));
+        let chown = Cmd::new("chown").args(["-R", "-h", &owner]).args(folders);
+        self.step("giving files back", chown.as_root()).await?;
         Ok(())
     }
 
@@ -277,7 +300,8 @@ impl Maker<'_> {
         mounts: &[String],
         script: &[&str],
     ) -> Result<(), ImageError> {
-        let mut cmd = self.images.podman().podman().args([
+        let rooted = self.rooted()?;
+        let mut cmd = rooted.podman().args([
             "run",
             "--rm",
             "--privileged",
@@ -296,7 +320,9 @@ impl Maker<'_> {
         let part = script[0].rsplit('/').next().unwrap_or("script");
         let part = part.trim_end_matches(".sh");
         let command = [&[builder, "bash"], script].concat();
-        self.in_container(what, part, cmd, &command).await
+        let done = self.in_container(what, part, &rooted, cmd, &command).await;
+        self.give_back(mounts).await?;
+        done
     }
 
     /// Runs a container that is in the ledger before it is there: `podman run` with its options, then image and command.
@@ -304,12 +330,18 @@ impl Maker<'_> {
         &self,
         what: &str,
         part: &str,
+        podman: &Podman,
         options: Cmd,
         command: &[&str],
     ) -> Result<(), ImageError> {
         let run = self.images.run();
         let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
-        let entry = run.ledger.own(Resource::Container { name: name.clone() })?;
+        let container = name.clone();
+        let entry = run.ledger.own(if podman.is_rooted() {
+            Resource::RootContainer { name: container }
+        } else {
+            Resource::Container { name: container }
+        })?;
         let cmd = options
             .arg(format!("--name={name}"))
             .args(command.iter().copied());
@@ -317,7 +349,7 @@ impl Maker<'_> {
         if result.is_err() {
             // podman was killed at the deadline; its container was not.
             let remove = ["rm", "--force", "--time=0", "--ignore", &name];
-            self.images.podman().podman().args(remove).run().await?;
+            podman.podman().args(remove).run().await?;
         }
         run.ledger.release(entry)?;
         result.map(|_| ())

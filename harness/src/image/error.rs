@@ -13,6 +13,9 @@ use crate::wait::WaitError;
 /// An image cannot be had.
 #[derive(Debug, Error)]
 pub enum ImageError {
+    /// podman cannot be set up as root.
+    #[error("{0}")]
+    Root(String),
     /// The profile has no such image.
     #[error("the profile {profile} has no image {name}{}", meant(.nearest.as_deref()))]
     Unknown {
@@ -110,23 +113,6 @@ pub enum ImageError {
     /// A build was cancelled or panicked.
     #[error("a build did not end: {0}")]
     Lost(#[from] tokio::task::JoinError),
-}
-
-impl ImageError {
-    /// Whether nothing is said of the product: the Containerfiles and the images made from them.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        match self {
-            Self::Build { infrastructure, .. } => *infrastructure,
-            Self::Registry(error) => error.is_infrastructure(),
-            Self::Unknown { .. }
-            | Self::Containerfile(_)
-            | Self::Circle(_)
-            | Self::Path(_)
-            | Self::FromNotOnce { .. } => false,
-            _ => true,
-        }
-    }
 }
 
 fn meant(nearest: Option<&str>) -> String {

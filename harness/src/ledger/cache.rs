@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::paths::allocated;
 use super::sweep::runs;
 use crate::exec::ExecError;
-use crate::podman::Podman;
+use crate::podman::{Podman, PodmanError, ROOTED};
 
 /// The caches below the cache folder whose entries can go one by one, the cheapest to make again first.
 const SHELVES: [&str; 2] = ["disks", "bases"];
@@ -30,6 +30,9 @@ pub enum CacheError {
     /// podman did not let go of its storage.
     #[error("cannot empty podman's storage: {0}")]
     Podman(#[from] ExecError),
+    /// podman cannot be set up as root.
+    #[error(transparent)]
+    Rooted(#[from] PodmanError),
     /// A file cannot be removed.
     #[error("cannot remove {path}: {source}")]
     Io {
@@ -133,6 +136,15 @@ pub async fn empty_cache(
     let mut report = CacheReport::default();
     for entry in children(cache) {
         let size = allocated(&entry);
+        if entry.file_name() == Some(ROOTED) {
+            let rooted = podman.as_root()?;
+            empty_storage(&rooted).await?;
+            let rest = crate::exec::Cmd::new("rm").args(["-rf", "--one-file-system"]);
+            rest.arg(entry.as_str()).as_root().run().await?;
+            report.freed += size;
+            report.removed.push(entry);
+            continue;
+        }
         if entry == podman.folder() {
             empty_storage(podman).await?;
         }
@@ -160,11 +172,12 @@ async fn empty_storage(podman: &Podman) -> Result<(), ExecError> {
         ended => ended?,
     };
     let storage = podman.folder().join("storage");
-    if rustix::process::geteuid().is_root() {
+    if crate::privilege::is_root() || podman.is_rooted() {
         for mount in super::paths::mounts() {
             if mount.starts_with(&storage) {
                 crate::exec::Cmd::new("umount")
                     .arg(mount.as_str())
+                    .as_root()
                     .run()
                     .await?;
             }

@@ -9,7 +9,8 @@ use thiserror::Error;
 use super::paths::{Bounds, mounts, remove_file, remove_folder};
 use super::{Ledger, LedgerError, Resource, process};
 use crate::exec::{Cmd, ExecError, Output, kill_group};
-use crate::podman::Podman;
+use crate::podman::{Podman, PodmanError};
+use crate::privilege::is_root;
 use crate::wait::{Look, until};
 
 /// How long a process may take to end when asked, and again when killed.
@@ -48,6 +49,9 @@ pub enum RemoveError {
         /// What was seen.
         why: String,
     },
+    /// podman cannot be set up as root.
+    #[error(transparent)]
+    Podman(#[from] PodmanError),
     /// The ledger cannot be written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -76,7 +80,8 @@ impl<'a> Remover<'a> {
     pub(super) async fn remove(&self, resource: &Resource) -> Result<(), RemoveError> {
         match resource {
             Resource::Domain { uri, name } => self.domain(uri, name).await,
-            Resource::Container { name } => self.container(name).await,
+            Resource::Container { name } => self.container(self.podman, name).await,
+            Resource::RootContainer { name } => self.container(&self.podman.as_root()?, name).await,
             Resource::Process { pid, started, what } => end_process(*pid, *started, what).await,
             Resource::Mount { path } => self.mount(path).await,
             Resource::Loop { file } => self.loops(file).await,
@@ -139,10 +144,10 @@ impl<'a> Remover<'a> {
         Ok(())
     }
 
-    async fn container(&self, name: &str) -> Result<(), RemoveError> {
+    async fn container(&self, podman: &Podman, name: &str) -> Result<(), RemoveError> {
         self.must_be_ours("container", name)?;
         let exists = async || {
-            let ask = self.podman.podman().args(["container", "exists", name]);
+            let ask = podman.podman().args(["container", "exists", name]);
             ask.deadline(PATIENCE).output().await
         };
         match exists().await {
@@ -154,7 +159,7 @@ impl<'a> Remover<'a> {
             }
             Err(error) => return Err(error.into()),
         }
-        let remove = self.podman.podman();
+        let remove = podman.podman();
         remove
             .args(["rm", "--force", "--time", "0", "--volumes", name])
             .deadline(PATIENCE)
@@ -197,6 +202,7 @@ impl<'a> Remover<'a> {
         for device in loops_of(&real) {
             Cmd::new("losetup")
                 .args(["-d", &format!("/dev/{device}")])
+                .as_root()
                 .run()
                 .await?;
         }
@@ -218,9 +224,20 @@ impl<'a> Remover<'a> {
         };
         self.end_orphans(&path).await?;
         let folder = path.clone();
-        tokio::task::spawn_blocking(move || remove_folder(&folder))
+        let removed = tokio::task::spawn_blocking(move || remove_folder(&folder))
             .await
-            .map_err(|error| still("folder", path.as_str(), &error.to_string()))?
+            .map_err(|error| still("folder", path.as_str(), &error.to_string()))?;
+        match removed {
+            // Root was killed while it wrote there for an ordinary user.
+            Err(RemoveError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::PermissionDenied && !is_root() =>
+            {
+                let remove = Cmd::new("rm").args(["-rf", "--one-file-system", path.as_str()]);
+                remove.as_root().run().await?;
+                Ok(())
+            }
+            removed => removed,
+        }
     }
 
     /// A program that was started with a file of a run's scratch folder just before the run was killed is in no

@@ -175,35 +175,6 @@ pub enum MachineError {
     },
 }
 
-impl MachineError {
-    /// Whether it says nothing about the product.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        match self {
-            Self::Libvirt(_)
-            | Self::Exec(_)
-            | Self::Ledger(_)
-            | Self::Port(_)
-            | Self::Io { .. }
-            | Self::NoRoom { .. }
-            | Self::Unreachable { .. }
-            | Self::Xml { .. }
-            // Nothing shows that the guest was alive.
-            | Self::NotOff { .. } => true,
-            Self::Disk(error) => error.is_infrastructure(),
-            Self::Alarm { alarm, .. } => alarm.is_infrastructure(),
-            Self::Stopped { state, .. } => state.is_infrastructure(),
-            Self::NotReached { alive, .. } => alive.is_none(),
-            Self::Ssh(error) => error.is_infrastructure(),
-            Self::Slow { .. }
-            | Self::Status { .. }
-            | Self::Odd { .. }
-            | Self::NotSettled { .. }
-            | Self::Promises { .. } => false,
-        }
-    }
-}
-
 fn shown(lines: &[String]) -> String {
     if lines.is_empty() {
         "; its console is empty".to_owned()

@@ -77,13 +77,6 @@ impl DomainState {
         matches!(self.state.as_str(), "shut off" | "undefined")
     }
 
-    /// Whether the guest had no part in it: only a guest that panicked or powered off did. A domain that is off because
-    /// it crashed is a QEMU that ended: a guest's panic leaves the domain there, crashed (`on_crash` is `preserve`).
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        !(self.state == "crashed" || matches!(self.reason.as_str(), "shutdown" | "panicked"))
-    }
-
     fn parse(text: &str) -> Self {
         let line = text.trim();
         let (state, reason) = line
@@ -319,6 +312,7 @@ fn ids(label: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Blame as _;
 
     #[test]
     fn qemus_user_is_read_from_the_capabilities() {

@@ -128,12 +128,6 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// Whether nothing is said of the product: all but an image that is not there.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        !matches!(self, Self::NoSuchImage { .. })
-    }
-
     /// Whether the user gave something that cannot be used.
     #[must_use]
     pub fn is_usage(&self) -> bool {

@@ -157,6 +157,13 @@ impl Server {
         }
     }
 
+    pub(super) async fn still_answers(&self) -> Result<(), RegistryError> {
+        match self.running.lock().await.as_mut() {
+            Some(running) => self.answers(running).await,
+            None => Ok(()),
+        }
+    }
+
     pub(super) async fn resume(&self) -> Result<(), RegistryError> {
         let mut running = self.running.lock().await;
         if running.is_none() {

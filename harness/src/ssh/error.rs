@@ -119,12 +119,6 @@ impl SshError {
         }
     }
 
-    /// Whether it says nothing about the product: only a command that ran and ended does.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        !matches!(self, Self::Failed { .. } | Self::TooLong { .. })
-    }
-
     /// Whether the machine may simply not be up (any more): worth another look after a while.
     #[must_use]
     pub fn may_pass(&self) -> bool {

@@ -23,6 +23,7 @@ async fn dumped(world: &mut World, name: String) -> Result<(), StepError> {
 /// Moves the data folder away, has the server begin with an empty one, and reads the dump.
 ///
 /// Example: `the dump of "database" is restored`
+/// Needs: `services.database`
 #[when(expr = "the dump of {string} is restored")]
 async fn restored(world: &mut World, name: String) -> Result<(), StepError> {
     world.restore_dump(&name).await
@@ -31,6 +32,8 @@ async fn restored(world: &mut World, name: String) -> Result<(), StepError> {
 /// On the boots that follow, the server's unit may fail if the profile declares that it does after a rollback.
 ///
 /// Example: `the database of "database" may do what the profile declares after a rollback`
+/// Needs: `services.database`
+/// Needs: `database.after_rollback`
 #[when(expr = "the database of {string} may do what the profile declares after a rollback")]
 async fn may_do(world: &mut World, name: String) -> Result<(), StepError> {
     world.may_do_as_declared(&name).await
@@ -40,6 +43,8 @@ async fn may_do(world: &mut World, name: String) -> Result<(), StepError> {
 /// its unit fails. MariaDB supports no such way back.
 ///
 /// Example: `the database of "database" does what the profile declares after a rollback`
+/// Needs: `services.database`
+/// Needs: `database.after_rollback`
 #[then(expr = "the database of {string} does what the profile declares after a rollback")]
 async fn after_rollback(world: &mut World, name: String) -> Result<(), StepError> {
     world.database_after_rollback(&name).await

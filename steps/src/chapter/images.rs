@@ -11,6 +11,7 @@ use crate::{StepError, World};
 /// they are built from and was not pushed yet comes with them.
 ///
 /// Example: `the images "soe" and "httpd" of the old release are built and pushed`
+/// Needs: `images.{names}`
 #[given(expr = "the image(s) {names} of the {release} release is/are built and pushed")]
 #[when(expr = "the image(s) {names} of the {release} release is/are built and pushed")]
 async fn built_and_pushed(
@@ -24,6 +25,7 @@ async fn built_and_pushed(
 /// The same with other tags: words of the profile's `[tags]`, `old`, `new`, or tags as they are.
 ///
 /// Example: `the image "homepage" of the old release is built and pushed as "fix" and "latest"`
+/// Needs: `images.{names}`
 #[given(expr = "the image(s) {names} of the {release} release is/are built and pushed as {names}")]
 #[when(expr = "the image(s) {names} of the {release} release is/are built and pushed as {names}")]
 async fn built_and_pushed_as(
@@ -41,6 +43,8 @@ async fn built_and_pushed_as(
 /// in, and pushes each as `update` and `latest`.
 ///
 /// Example: `the images "soe", "httpd" and "homepage" of the old release are updated and pushed`
+/// Needs: `images.{names}`
+/// Needs: `update.build_args`
 #[given(expr = "the image(s) {names} of the {release} release is/are updated and pushed")]
 #[when(expr = "the image(s) {names} of the {release} release is/are updated and pushed")]
 async fn updated_and_pushed(
@@ -55,6 +59,7 @@ async fn updated_and_pushed(
 /// with an editor. Later builds of this storyline use the copy.
 ///
 /// Example: `the FROM of "homepage" is changed from "upstream/stock-httpd:latest" to "demolab/httpd:latest"`
+/// Needs: `images.{names}`
 #[given(expr = "the FROM of {string} is changed from {string} to {string}")]
 #[when(expr = "the FROM of {string} is changed from {string} to {string}")]
 async fn from_is_changed(

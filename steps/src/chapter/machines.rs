@@ -26,6 +26,7 @@ async fn deployed(world: &mut World, name: String, image: String) -> Result<(), 
 /// Turns on the timer by which a machine updates itself, and has it fire soon.
 ///
 /// Example: `automatic updates are turned on for "homepage"`
+/// Needs: `services.updates`
 #[when(expr = "automatic updates are turned on for {string}")]
 async fn automatic_updates(world: &mut World, name: String) -> Result<(), StepError> {
     world.automatic_updates(&name).await

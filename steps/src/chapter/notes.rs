@@ -8,6 +8,7 @@ use crate::{StepError, World};
 /// Notes something of a system. The note goes on with the machine to the scenarios that start from it.
 ///
 /// Example: `the packages of "homepage" are noted`
+/// Needs: `commands.packages` where it says `packages`
 #[given(expr = "the {fact} of {string} is/are noted")]
 #[when(expr = "the {fact} of {string} is/are noted")]
 async fn noted(world: &mut World, fact: Fact, name: String) -> Result<(), StepError> {

@@ -28,6 +28,7 @@ async fn os_release_matches(
 /// The profile's unit for the service is active; one that has failed ends the wait at once.
 ///
 /// Example: `the unit of the web server is active on "homepage"`
+/// Needs: `services.{service}`
 #[then(expr = "the unit of the {service} is active on {string}")]
 async fn service_is_active(
     world: &mut World,
@@ -40,6 +41,7 @@ async fn service_is_active(
 /// systemd knows no unit of the service.
 ///
 /// Example: `there is no unit of the web server on "homepage"`
+/// Needs: `services.{service}`
 #[then(expr = "there is no unit of the {service} on {string}")]
 async fn no_unit(world: &mut World, service: Service, name: String) -> Result<(), StepError> {
     world.has_no_unit(&name, service).await

@@ -42,7 +42,7 @@ impl World {
             soft_reboot: after.soft(),
             ..Switch::default()
         });
-        self.fetch(name, &verb, &known, after).await
+        self.fetch_or_blame(name, &verb, &known, after).await
     }
 
     pub(crate) async fn upgrade(&mut self, name: &str, after: After) -> Result<(), StepError> {
@@ -59,7 +59,27 @@ impl World {
             soft_reboot: after.soft(),
             ..Upgrade::default()
         });
-        self.fetch(name, &verb, &known, after).await
+        self.fetch_or_blame(name, &verb, &known, after).await
+    }
+
+    /// A client that could not fetch has failed, unless there was nothing to fetch from.
+    async fn fetch_or_blame(
+        &mut self,
+        name: &str,
+        verb: &Verb,
+        known: &Known,
+        after: After,
+    ) -> Result<(), StepError> {
+        let fetched = self.fetch(name, verb, known, after).await;
+        let Err(StepError::Failed(why)) = fetched else {
+            return fetched;
+        };
+        let (scene, line) = (self.scene()?, self.line().await?);
+        let answers = line.images.registry().answers(&scene.run()).await;
+        Err(match answers {
+            Ok(()) => StepError::Failed(why),
+            Err(error) => StepError::error(format!("{why}; and {error}")),
+        })
     }
 
     /// Runs a verb that fetches, and holds it to what it has to queue or boot.

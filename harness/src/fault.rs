@@ -1,0 +1,367 @@
+//! Whose fault it is that something did not go as it should: the one place that decides between `failed` and `error`.
+//!
+//! An error is the product's fault only where the product is known to have had its say: it answered wrongly, it ended by
+//! itself, or it is shown to be alive and did not do it. Everything else says nothing of it.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::container::ContainerError;
+use crate::disk::{DiskError, InstallFault};
+use crate::exec::ExecError;
+use crate::guardian::{Alarm, PATTERNS};
+use crate::http::HttpError;
+use crate::image::ImageError;
+use crate::machine::{DomainState, MachineError};
+use crate::registry::RegistryError;
+use crate::ssh::{KeyError, SshError};
+
+/// Whose fault something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// The image or what it booted: the scenario has failed.
+    Product,
+    /// The host, its tools, the registry or the harness: nothing is said of the product.
+    Infrastructure,
+}
+
+use Fault::{Infrastructure, Product};
+
+impl Fault {
+    fn product(is: bool) -> Self {
+        if is { Product } else { Infrastructure }
+    }
+
+    /// The verdict of a scenario that ends with it.
+    #[must_use]
+    pub fn verdict(self) -> &'static str {
+        match self {
+            Product => "failed",
+            Infrastructure => "error",
+        }
+    }
+}
+
+/// Something that went wrong and knows whose fault it is.
+pub trait Blame {
+    /// Whose.
+    fn fault(&self) -> Fault;
+
+    /// Whether it says nothing of the product.
+    fn is_infrastructure(&self) -> bool {
+        self.fault() == Infrastructure
+    }
+}
+
+impl Blame for ImageError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Build { infrastructure, .. } => Fault::product(!infrastructure),
+            Self::Registry(error) => error.fault(),
+            Self::Unknown { .. }
+            | Self::Containerfile(_)
+            | Self::Circle(_)
+            | Self::Path(_)
+            | Self::FromNotOnce { .. } => Product,
+            _ => Infrastructure,
+        }
+    }
+}
+
+impl Blame for RegistryError {
+    fn fault(&self) -> Fault {
+        Fault::product(matches!(self, Self::NoSuchImage { .. }))
+    }
+}
+
+impl Blame for DiskError {
+    fn fault(&self) -> Fault {
+        use InstallFault::{NoClient, NoKernel, TooSmall};
+        let fault = match self {
+            Self::Install { fault, .. } => fault,
+            _ => return Infrastructure,
+        };
+        Fault::product(matches!(fault, TooSmall | NoKernel | NoClient))
+    }
+}
+
+impl Blame for MachineError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Libvirt(_)
+            | Self::Exec(_)
+            | Self::Ledger(_)
+            | Self::Port(_)
+            | Self::Io { .. }
+            | Self::NoRoom { .. }
+            | Self::Unreachable { .. }
+            | Self::Xml { .. }
+            // Nothing shows that the guest was alive.
+            | Self::NotOff { .. } => Infrastructure,
+            Self::Disk(error) => error.fault(),
+            Self::Alarm { alarm, .. } => alarm.fault(),
+            Self::Stopped { state, .. } => state.fault(),
+            Self::NotReached { alive, .. } => Fault::product(alive.is_some()),
+            Self::Ssh(error) => error.fault(),
+            Self::Slow { .. }
+            | Self::Status { .. }
+            | Self::Odd { .. }
+            | Self::NotSettled { .. }
+            | Self::Promises { .. } => Product,
+        }
+    }
+}
+
+impl Blame for DomainState {
+    /// Only a guest that panicked or powered off had a part in it. A domain that is off because it crashed is a QEMU
+    /// that ended: a guest's panic leaves the domain there, crashed (`on_crash` is `preserve`).
+    fn fault(&self) -> Fault {
+        let guest =
+            self.state == "crashed" || matches!(self.reason.as_str(), "shutdown" | "panicked");
+        Fault::product(guest)
+    }
+}
+
+impl Blame for Alarm {
+    fn fault(&self) -> Fault {
+        self.class
+    }
+}
+
+impl Blame for SshError {
+    /// Only a command that ran and ended says something.
+    fn fault(&self) -> Fault {
+        Fault::product(matches!(self, Self::Failed { .. } | Self::TooLong { .. }))
+    }
+}
+
+impl Blame for KeyError {
+    fn fault(&self) -> Fault {
+        Infrastructure
+    }
+}
+
+impl Blame for HttpError {
+    /// Only an answer does, or its absence from a machine that is shown to be alive.
+    fn fault(&self) -> Fault {
+        Fault::product(matches!(self, Self::Garbage { .. }))
+    }
+}
+
+impl Blame for ContainerError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Ended { .. } => Product,
+            Self::NotUp { alive, .. } => Fault::product(*alive),
+            Self::Command { source, .. } => {
+                Fault::product(matches!(source, ExecError::Failed { .. }))
+            }
+            _ => Infrastructure,
+        }
+    }
+}
+
+/// A line of the table: what is seen, and whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What is seen.
+    pub what: &'static str,
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// Why.
+    pub why: &'static str,
+}
+
+const fn seen(what: &'static str, fault: Fault, why: &'static str) -> Seen {
+    Seen { what, fault, why }
+}
+
+/// What is seen apart from consoles and journals. Each line is held by a test with a real error of its kind.
+pub const TABLE: &[Seen] = &[
+    seen(
+        "a step's assertion that was answered, and otherwise: wrong page, wrong digest, wrong release, snapshot, picture, missing row",
+        Product,
+        "the product answered",
+    ),
+    seen(
+        "a promise of a boot is broken: another digest, a unit that failed, a lost marker or edit, a writable /usr",
+        Product,
+        "the machine said so itself",
+    ),
+    seen(
+        "a Containerfile that is wrong, or a step of a build that fails",
+        Product,
+        "it is the user's own text",
+    ),
+    seen(
+        "podman, its runtime or its network fails during a build",
+        Infrastructure,
+        "the Containerfile had no say",
+    ),
+    seen(
+        "the disk of the host is full",
+        Infrastructure,
+        "nothing of the product was at work",
+    ),
+    seen(
+        "a disk too small for the image, an image without a kernel or without bootc",
+        Product,
+        "the image cannot be installed anywhere",
+    ),
+    seen(
+        "the image of a disk cannot be fetched",
+        Infrastructure,
+        "the registry or the network is to blame",
+    ),
+    seen(
+        "the registry does not answer (it is asked when a machine could not fetch), or answers nonsense",
+        Infrastructure,
+        "the product had no say",
+    ),
+    seen(
+        "an image or a tag that the registry does not have",
+        Product,
+        "it was never pushed under that name",
+    ),
+    seen(
+        "libvirt or qemu refuses",
+        Infrastructure,
+        "the machine was never there",
+    ),
+    seen(
+        "the domain is destroyed from outside, or its qemu is killed (by the host's OOM killer, for one)",
+        Infrastructure,
+        "the guest had no part in it",
+    ),
+    seen(
+        "the guest panics, or powers itself off",
+        Product,
+        "it did so itself",
+    ),
+    seen(
+        "not reachable in time, and the guest shown to be alive (its console goes on, it answers elsewhere)",
+        Product,
+        "it had its chance",
+    ),
+    seen(
+        "not reachable in time, and nothing shows that the guest is alive",
+        Infrastructure,
+        "the host may have starved it",
+    ),
+    seen(
+        "a command in the machine ends with another exit code",
+        Product,
+        "it ran and said no",
+    ),
+    seen(
+        "a command in the machine does not end in time, and the machine still answers",
+        Product,
+        "it is alive and did not do it",
+    ),
+    seen(
+        "the connection to a machine breaks while a command runs",
+        Infrastructure,
+        "whether it did its work is not known",
+    ),
+    seen(
+        "a boot that does not come to an end: jobs still wait at the deadline",
+        Product,
+        "systemd says which",
+    ),
+    seen(
+        "the client prints something that is no status",
+        Product,
+        "it is part of the image",
+    ),
+    seen(
+        "something that is not HTTP answers where the page should be",
+        Product,
+        "the machine's server sent it",
+    ),
+    seen(
+        "an answer over HTTP breaks off or does not come",
+        Infrastructure,
+        "whose fault is decided by what the machine says then",
+    ),
+    seen(
+        "a container of an image ends by itself",
+        Product,
+        "its first process ended",
+    ),
+    seen(
+        "a container is gone, though nobody of this run removed it",
+        Infrastructure,
+        "somebody else did",
+    ),
+    seen(
+        "podman cannot start a container",
+        Infrastructure,
+        "the image had no say",
+    ),
+    seen(
+        "the harness panics, or a scenario or run uses up its budget",
+        Infrastructure,
+        "nothing was answered",
+    ),
+];
+
+/// The page of the documentation.
+#[must_use]
+pub fn page() -> String {
+    let mut page = "\
+# Verdicts: whose fault is it
+
+Made by `bootproof verdicts`; a change here is lost. The decision is taken in one place, `harness/src/fault.rs`.
+
+| verdict | means | exit code |
+|---|---|---|
+| passed | it did what it promised | 0 |
+| failed | the product did not | 1 |
+| error | the infrastructure or the harness did not; nothing is said of the product | 3 |
+| blocked | the scenario it starts from did not pass | that one's |
+| skipped | this host or profile cannot run it, with the reason | 4 when nothing else ran |
+| flaky | passed only on a repeat (`--retry-errors`); both attempts are kept; never counted as passed under `--release` | 0, under `--release` 3 |
+
+`--retry-errors N` repeats what ended as *error*, never what *failed*. Where several exit codes hold: 130 (interrupted), then 2 (usage), then 1, then 3.
+
+## What is seen
+
+| seen | verdict | because |
+|---|---|---|
+"
+    .to_owned();
+    for line in TABLE {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} |",
+            line.what,
+            line.fault.verdict(),
+            line.why
+        );
+    }
+    page.push_str(
+        "
+## On a console or in a journal
+
+The first line that matches ends the wait within 2 s.
+
+| pattern | verdict | means |
+|---|---|---|
+",
+    );
+    for pattern in PATTERNS {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} |",
+            pattern.name,
+            pattern.class.verdict(),
+            pattern.why.replace('|', "\\|")
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;
