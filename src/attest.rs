@@ -7,6 +7,8 @@ mod candidates;
 mod dsse;
 mod evidence;
 mod key;
+#[cfg(test)]
+mod proof;
 mod ready;
 mod record;
 mod results;
