@@ -153,16 +153,4 @@ async fn attach_in(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_list_of_reasons_is_cut() {
-        let reasons: Vec<String> = (1..=5).map(|n| format!("reason {n}")).collect();
-        assert_eq!(in_short(&reasons[..2]), "reason 1; reason 2");
-        assert_eq!(
-            in_short(&reasons),
-            "reason 1; reason 2; reason 3; and 2 more"
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! From what is asked to what is meant, or to all that is wrong with it.
 
+mod sign_off;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use toml::Spanned;
 use super::asked::{self, Asked};
 use super::{
     BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, NAMESPACE, Profile, REGISTRY_NAME,
-    Redaction, Release, ReleaseName, SignOffSpec, UpdateSpec, WebSpec, units,
+    Redaction, Release, ReleaseName, UpdateSpec, WebSpec, units,
 };
 use crate::problem::{Problem, Source, nearest};
 
@@ -414,38 +416,6 @@ impl Resolver<'_> {
             images.insert(name, spec);
         }
         images
-    }
-
-    fn sign_off(
-        &mut self,
-        asked: asked::SignOff,
-        images: &BTreeMap<String, ImageSpec>,
-    ) -> SignOffSpec {
-        for candidate in &asked.candidates {
-            let (name, tag) = super::named(candidate.get_ref());
-            if !images.contains_key(name) {
-                let hint = nearest(name, images.keys().map(String::as_str));
-                let wrong = self.wrong(candidate.span(), format!("there is no image {name}"));
-                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
-            }
-            if tag.is_some_and(str::is_empty) {
-                self.wrong(candidate.span(), "its tag is empty".to_owned());
-            }
-        }
-        for text in &asked.allow_skips {
-            if text.get_ref().trim().is_empty() {
-                self.wrong_with(
-                    text.span(),
-                    "an empty text would allow every skip".to_owned(),
-                    "say a part of the reason that is allowed",
-                );
-            }
-        }
-        let plain = |list: Vec<Spanned<String>>| list.into_iter().map(Spanned::into_inner);
-        SignOffSpec {
-            candidates: plain(asked.candidates).collect(),
-            allow_skips: plain(asked.allow_skips).collect(),
-        }
     }
 
     fn size(&mut self, asked: &Spanned<String>) -> Option<u64> {

@@ -42,11 +42,20 @@ impl Lab {
     }
 
     /// With what the run was asked; `homepage` is a candidate unless others are named.
-    pub fn of(release: bool, source: SourceTree, mut sign_off: SignOff) -> Self {
+    pub fn of(release: bool, source: SourceTree, sign_off: SignOff) -> Self {
+        Self::over(Recorder::unrecorded(), release, source, sign_off)
+    }
+
+    /// Into a record that is kept.
+    pub fn over(
+        recorder: Recorder,
+        release: bool,
+        source: SourceTree,
+        mut sign_off: SignOff,
+    ) -> Self {
         if sign_off.candidates.is_empty() {
             sign_off.candidates.push("homepage".to_owned());
         }
-        let recorder = Recorder::unrecorded();
         let seen = recorder.watch();
         recorder.record(Event::RunStarted {
             schema: EVENT_SCHEMA,
@@ -85,6 +94,10 @@ impl Lab {
         }
     }
 
+    pub fn planned_on(line: usize) -> PlannedScenario {
+        planned(line)
+    }
+
     /// A run of which everything passed; `homepage` was pushed as `sha256:aa` and booted.
     pub fn green() -> Self {
         let mut lab = Self::new();
@@ -92,7 +105,7 @@ impl Lab {
         lab
     }
 
-    fn all_pass(&mut self) {
+    pub fn all_pass(&mut self) {
         self.pushed("homepage", "sha256:aa", &["1", "latest"]);
         for line in self.chosen.clone() {
             self.scenario(line, Verdict::Passed, &["sha256:aa"]);
