@@ -13,6 +13,7 @@ mod steps;
 
 use std::io::{IsTerminal as _, Write as _};
 
+use bootproof_harness::secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cucumber::gherkin::tagexpr::TagOperation;
 use regex::Regex;
@@ -166,6 +167,12 @@ impl From<std::io::Error> for Ended {
 impl Cli {
     /// Does what was asked.
     pub fn execute(self) -> Exit {
+        // Proxies have their passwords in the environment, and arguments are part of the record.
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let proxies = variables.filter(|(name, _)| name.to_lowercase().ends_with("_proxy"));
+        secret::register_addresses(proxies.map(|(_, value)| value));
+        secret::register_addresses(std::env::args_os().map(text));
         let ended = Settings::load()
             .map_err(Ended::from)
             .and_then(|settings| match self.command {

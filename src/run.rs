@@ -1,6 +1,7 @@
 //! A run: what is chosen, in which order, on cucumber, until it ends or is asked to.
 
 pub mod capability;
+pub mod durations;
 pub mod features;
 pub mod host;
 pub mod live;

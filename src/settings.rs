@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::cli::{AccelChoice, KeepChoice, TierChoice};
 use crate::problem::Problem;
+use crate::report::live::Progress;
 
 /// The file's name, in the current folder.
 pub const FILE: &str = "bootproof.toml";
@@ -43,6 +44,8 @@ pub struct Settings {
     pub retry_errors: Option<u32>,
     /// A scenario's budget, in seconds.
     pub scenario_budget: Option<u64>,
+    /// How what is going on is shown.
+    pub progress: Option<Progress>,
     /// A run's budget, in seconds.
     pub run_budget: Option<u64>,
     /// The key that signs.

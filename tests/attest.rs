@@ -1,5 +1,7 @@
 //! Signing and verifying on the command line, on a host that has neither podman nor libvirt, nor git.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 #[allow(dead_code, reason = "other tests edit their projects")]
 mod common;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, RwLock};
 
+use base64::Engine as _;
+
 use crate::run::RandomError;
 
 /// What stands in the place of a secret in every text that is stored or shown.
@@ -48,19 +50,71 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Has [`redact`] know a value (and each of its lines, for keys in PEM) without owning it.
+/// Has [`redact`] know a value (and each of its lines, for keys in PEM) without owning it, in every dress it may be met in.
 pub fn register(value: &str) {
     let mut known = KNOWN
         .write()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let lines = value.lines().filter(|line| !line.starts_with("-----"));
     for part in lines.map(str::trim).filter(|part| part.len() >= SHORTEST) {
-        if !known.iter().any(|k| **k == *part) {
-            known.push(Arc::from(part));
+        for dress in dresses(part) {
+            if !known.iter().any(|k| **k == *dress) {
+                known.push(Arc::from(dress));
+            }
         }
     }
     // The longest first, so that a secret containing another goes as a whole.
     known.sort_by_key(|k| std::cmp::Reverse(k.len()));
+}
+
+/// A secret as it is, as JSON, markup and addresses write it, and in base64.
+fn dresses(secret: &str) -> Vec<String> {
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let json = json.trim_start_matches('"');
+    let json = json.strip_suffix('"').unwrap_or(json).to_owned();
+    let markup = secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let quoted = markup.replace('"', "&quot;").replace('\'', "&#39;");
+    let numbered = markup.replace('"', "&#34;").replace('\'', "&#x27;");
+    let address = secret.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    });
+    let base64 = base64::engine::general_purpose::STANDARD.encode(secret);
+    let base64 = base64.trim_end_matches('=').to_owned();
+    vec![
+        secret.to_owned(),
+        json,
+        markup,
+        quoted,
+        numbered,
+        address,
+        base64,
+    ]
+}
+
+/// Has [`redact`] know what stands as a password in an address, `SCHEME://USER:PASSWORD@HOST`, of these texts: a proxy
+/// in the environment, an argument.
+pub fn register_addresses<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) {
+    for text in texts {
+        let text = text.as_ref();
+        let Some((_, rest)) = text.split_once("://") else {
+            continue;
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let Some((user, _)) = authority.rsplit_once('@') else {
+            continue;
+        };
+        if let Some((_, password)) = user.split_once(':') {
+            register(password);
+        }
+    }
 }
 
 /// The text without any secret that is known.
@@ -97,6 +151,27 @@ mod tests {
         register("-----BEGIN X-----\nAAAAbbbbCCCC\n-----END X-----\n");
         assert_eq!(redact("seen AAAAbbbbCCCC"), "seen [redacted]");
         assert_eq!(redact("-----BEGIN X-----"), "-----BEGIN X-----");
+    }
+
+    #[test]
+    fn a_secret_is_known_in_every_dress() {
+        let secret = r#"p"a<s>s&w'ord %1"#;
+        register(secret);
+        let json = serde_json::to_string(&format!("said {secret}")).unwrap();
+        assert_eq!(redact(&json), "\"said [redacted]\"");
+        for (text, clean) in [
+            ("p&quot;a&lt;s&gt;s&amp;w&#39;ord %1", "[redacted]"),
+            ("u:p%22a%3Cs%3Es%26w%27ord%20%251@h", "u:[redacted]@h"),
+            ("cCJhPHM+cyZ3J29yZCAlMQ==", "[redacted]=="),
+        ] {
+            assert_eq!(redact(text), clean);
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_a_secret() {
+        register_addresses(["http://me:opensesame@proxy:3128/", "http://proxy:3128", "x"]);
+        assert_eq!(redact("opensesame proxy:3128"), "[redacted] proxy:3128");
     }
 
     #[test]

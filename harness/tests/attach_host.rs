@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-#[allow(dead_code, reason = "machines are other tests' business")]
+#[allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "machines are other tests' business"
+)]
 mod lab;
 mod theirs;
 

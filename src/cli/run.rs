@@ -11,6 +11,7 @@ use super::{AccelChoice, Choice, Ended, KeepChoice, TierChoice, complain};
 use crate::attest::Attest;
 use crate::exit::Exit;
 use crate::problem::Problem;
+use crate::report::live::Progress;
 use crate::run::session::{self, Asked};
 use crate::run::snapshots;
 use crate::settings::Settings;
@@ -73,6 +74,12 @@ pub struct Run {
     attach: bool,
     #[command(flatten)]
     sign: Sign,
+    /// How what is going on is shown [default: live on a terminal, ci where CI is set, else plain]
+    #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_PROGRESS")]
+    progress: Option<Progress>,
+    /// Only what did not pass, and the last screen; the same as --progress quiet
+    #[arg(long, short, conflicts_with = "progress")]
+    quiet: bool,
     /// How many seconds the whole run may take [default: no limit]
     #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_RUN_BUDGET")]
     run_budget: Option<u64>,
@@ -127,6 +134,12 @@ impl Run {
             retry_errors: self.retry_errors.or(settings.retry_errors).unwrap_or(0),
             scenario_budget: Duration::from_secs(budget.unwrap_or(1800)),
             run_budget: run_budget.map(Duration::from_secs),
+            progress: if self.quiet {
+                Progress::Quiet
+            } else {
+                let chosen = self.progress.or(settings.progress);
+                chosen.unwrap_or_else(Progress::fitting)
+            },
         };
         let runtime = super::runtime()?;
         let ended = runtime.block_on(session::run(asked));

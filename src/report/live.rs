@@ -1,25 +1,75 @@
-//! What is happening now: on a terminal a moving line for each scenario under way, else plain lines.
+//! What is happening now: on a terminal a moving line for each scenario under way and one for the whole run, else
+//! plain lines, as many as the reader wants.
+
+mod forecast;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bootproof_harness::evidence::{Envelope, Event, PlannedScenario, Verdict};
+use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::forecast::Forecast;
 use super::paint::{Paint, duration};
 
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Shows a run's events on standard error until they end.
-pub async fn show(mut events: UnboundedReceiver<Envelope>) {
-    let terminal = std::io::stderr().is_terminal();
-    let mut live = Live::new(Paint::of(terminal), terminal.then(MultiProgress::new));
-    while let Some(envelope) = events.recv().await {
-        live.take(&envelope);
+/// How what is going on is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// Moving lines, on a terminal
+    Live,
+    /// A line for everything that is done
+    Plain,
+    /// A line a step, with the time since the start, and a sign of life every minute
+    Ci,
+    /// Only what did not pass
+    Quiet,
+}
+
+impl Progress {
+    /// The one that fits where the run is shown.
+    pub fn fitting() -> Self {
+        let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+        if std::io::stderr().is_terminal() {
+            Self::Live
+        } else if ci {
+            Self::Ci
+        } else {
+            Self::Plain
+        }
     }
+}
+
+/// How often the line of the whole run is written anew, in seconds.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// How long a log of CI may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Shows a run's events on standard error until they end.
+pub async fn show(mut events: UnboundedReceiver<Envelope>, progress: Progress) {
+    let terminal = std::io::stderr().is_terminal();
+    let bars = (progress == Progress::Live && terminal).then(MultiProgress::new);
+    let mut live = Live::new(progress, Paint::of(terminal), bars);
+    let mut pulse = tokio::time::interval(PULSE);
+    loop {
+        tokio::select! {
+            biased;
+            envelope = events.recv() => match envelope {
+                Some(envelope) => live.take(&envelope),
+                None => break,
+            },
+            _ = pulse.tick() => live.pulse(),
+        }
+    }
+    live.end();
 }
 
 /// Says what is being done for as long as it lasts, before there are events to tell it.
@@ -49,8 +99,16 @@ fn spinner() -> ProgressBar {
 }
 
 struct Live {
+    progress: Progress,
     paint: Paint,
     bars: Option<MultiProgress>,
+    /// The line of the whole run.
+    whole: Option<ProgressBar>,
+    began: Instant,
+    /// When something was last printed.
+    printed: Instant,
+    forecast: Forecast,
+    counts: BTreeMap<Verdict, usize>,
     planned: BTreeMap<String, PlannedScenario>,
     open: BTreeMap<String, Open>,
 }
@@ -64,10 +122,23 @@ struct Open {
 }
 
 impl Live {
-    fn new(paint: Paint, bars: Option<MultiProgress>) -> Self {
+    fn new(progress: Progress, paint: Paint, bars: Option<MultiProgress>) -> Self {
+        let whole = bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
         Self {
+            progress,
             paint,
             bars,
+            whole,
+            began: Instant::now(),
+            printed: Instant::now(),
+            forecast: Forecast::default(),
+            counts: BTreeMap::new(),
             planned: BTreeMap::new(),
             open: BTreeMap::new(),
         }
@@ -78,12 +149,74 @@ impl Live {
         if let Some(line) = line {
             self.print(&line);
         }
+        let whole = matches!(
+            envelope.event,
+            Event::ScenarioStarted { .. } | Event::ScenarioFinished { .. }
+        );
+        if whole {
+            self.pulse();
+        }
         if let Some(open) = envelope.scenario.as_ref().and_then(|id| self.open.get(id)) {
             open.refresh(self.paint);
         }
     }
 
-    fn print(&self, line: &str) {
+    /// How far the run is: `6 of 23 · 5 passed, 1 failed · 12 min 03 s · about 9 min left`.
+    fn how_far(&self) -> String {
+        let (over, all) = self.forecast.counts();
+        let mut parts = vec![format!("{over} of {all}")];
+        let words: Vec<_> = self
+            .counts
+            .iter()
+            .map(|(verdict, n)| {
+                self.paint
+                    .verdict(*verdict, &format!("{n} {}", verdict.as_str()))
+            })
+            .collect();
+        if !words.is_empty() {
+            parts.push(words.join(", "));
+        }
+        parts.push(duration(self.began.elapsed().as_secs_f64()));
+        if over < all
+            && let Some(left) = self.forecast.left(Instant::now())
+        {
+            parts.push(about(left));
+        }
+        parts.join(" · ")
+    }
+
+    /// The run goes on, whether something happens or not.
+    fn pulse(&mut self) {
+        if let Some(whole) = &self.whole {
+            whole.set_message(self.how_far());
+        }
+        if self.progress == Progress::Ci && self.printed.elapsed() >= SILENCE {
+            let now: Vec<_> = self
+                .open
+                .values()
+                .map(|open| format!("{} · {}", open.step, plain(&open.doing)))
+                .collect();
+            self.print(&format!("          still: {}", now.join("; ")));
+        }
+    }
+
+    fn end(&self) {
+        if let Some(whole) = &self.whole {
+            whole.finish_and_clear();
+        }
+    }
+
+    fn print(&mut self, line: &str) {
+        self.printed = Instant::now();
+        let stamped = (self.progress == Progress::Ci && !line.trim().is_empty()).then(|| {
+            let seconds = self.began.elapsed().as_secs();
+            let stamp = format!("[{:>3}:{:02}]", seconds / 60, seconds % 60);
+            // What goes on below the first line is set in as far.
+            let body = line.trim_start_matches('\n');
+            let space = &line[..line.len() - body.len()];
+            format!("{space}{stamp} {body}")
+        });
+        let line = stamped.as_deref().unwrap_or(line);
         match &self.bars {
             // A terminal that is gone is no reason to end a run.
             Some(bars) => drop(bars.println(line)),
@@ -115,14 +248,20 @@ impl Live {
                 ))
             }
             Event::Planned { scenarios } => {
+                self.forecast.plan(scenarios);
                 self.planned = scenarios
                     .iter()
                     .map(|s| (s.id.clone(), s.clone()))
                     .collect();
                 None
             }
+            Event::Expected { jobs, seconds } => {
+                self.forecast.expect(*jobs, seconds);
+                None
+            }
             Event::ScenarioStarted { attempt } => {
                 let id = id?;
+                self.forecast.begin(id, Instant::now());
                 let name = &self.planned.get(id)?.name;
                 let again = if *attempt > 1 {
                     format!(" (attempt {attempt})")
@@ -144,7 +283,7 @@ impl Live {
                         console: String::new(),
                     },
                 );
-                Some(line)
+                (self.progress != Progress::Quiet).then_some(line)
             }
             Event::StepStarted { keyword, text, .. } => {
                 let open = self.open.get_mut(id?)?;
@@ -180,36 +319,47 @@ impl Live {
                     line.push_str("\n          ");
                     line.push_str(more);
                 }
-                Some(line)
+                let quiet = self.progress == Progress::Quiet && *verdict == Verdict::Passed;
+                (!quiet).then_some(line)
             }
             Event::ScenarioFinished {
                 verdict, reason, ..
             } => {
-                if let Some(open) = self.open.remove(id?) {
+                let id = id?;
+                self.forecast.end(id);
+                *self.counts.entry(*verdict).or_default() += 1;
+                let name = self.planned.get(id).map_or(id, |s| s.name.as_str());
+                let word = paint.verdict(*verdict, verdict.as_str());
+                let ran = self.open.remove(id).map(|open| {
                     if let Some(bar) = open.bar {
                         bar.finish_and_clear();
                     }
-                    return (*verdict == Verdict::Flaky)
-                        .then(|| format!("   {}", paint.verdict(*verdict, "flaky")));
+                });
+                let far = paint.dim(&self.how_far());
+                match (ran, self.progress) {
+                    (Some(()), Progress::Live) => {
+                        (*verdict == Verdict::Flaky).then(|| format!("   {word}"))
+                    }
+                    (Some(()), Progress::Plain | Progress::Ci) => {
+                        Some(format!("{word} {name} · {far}"))
+                    }
+                    (Some(()), Progress::Quiet) => (*verdict != Verdict::Passed)
+                        .then(|| format!("{word} {name} {}", paint.dim(id))),
+                    (None, _) => {
+                        let why = reason.as_deref().unwrap_or_default();
+                        Some(format!("\n{word} {name}: {why}"))
+                    }
                 }
-                let name = &self.planned.get(id?)?.name;
-                let why = reason.as_deref().unwrap_or_default();
-                Some(format!(
-                    "\n{} {name}: {why}",
-                    paint.verdict(*verdict, verdict.as_str())
-                ))
             }
             Event::Doing { what } => {
                 let Some(open) = id.and_then(|id| self.open.get_mut(id)) else {
-                    return self.bars.is_none().then(|| format!("          {what}"));
+                    return (self.progress == Progress::Plain).then(|| format!("          {what}"));
                 };
                 if open.doing == *what {
                     return None;
                 }
                 open.doing.clone_from(what);
-                open.bar
-                    .is_none()
-                    .then(|| format!("          {}", paint.dim(what)))
+                (self.progress == Progress::Plain).then(|| format!("          {}", paint.dim(what)))
             }
             Event::Console { machine, line } => {
                 let open = self.open.get_mut(id?)?;
@@ -239,6 +389,14 @@ impl Open {
     }
 }
 
+/// `about 9 min left`: a forecast knows no seconds.
+fn about(left: Duration) -> String {
+    match left.as_secs() {
+        0..60 => "less than a minute left".to_owned(),
+        seconds => format!("about {} min left", seconds.div_ceil(60)),
+    }
+}
+
 /// A console's line without the control characters that would move the cursor.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
@@ -249,7 +407,7 @@ mod tests {
     use bootproof_harness::evidence::Recorder;
 
     use super::*;
-    use crate::report::summary::tests::started;
+    use crate::report::summary::tests::{finish, started, step};
 
     #[test]
     fn plain_lines_tell_the_story() {
@@ -284,9 +442,10 @@ mod tests {
                 reason: Some("it starts from \"scenario 2\", which did not pass".to_owned()),
                 seconds: 0.0,
             });
-        let mut live = Live::new(Paint(false), None);
-        let lines: Vec<_> = std::iter::from_fn(|| seen.try_recv().ok())
+        let mut live = Live::new(Progress::Plain, Paint(false), None);
+        let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
             .filter_map(|e| live.line(&e))
+            .map(|line| line.split(" · 0 ms").collect())
             .collect();
         assert_eq!(
             lines,
@@ -295,7 +454,48 @@ mod tests {
                 "\nscenario 2 a.feature:2",
                 "          boot 1 of homepage",
                 "   error  When it boots (2.0 s)\n          no answer",
+                "error scenario 2 · 1 of 3 · 1 error",
                 "\nblocked scenario 5: it starts from \"scenario 2\", which did not pass",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_quiet_run_tells_what_did_not_pass_and_nothing_else() {
+        let recorder = Recorder::unrecorded();
+        let mut seen = recorder.watch();
+        started(&recorder);
+        for (line, verdict) in [(2, Verdict::Passed), (5, Verdict::Failed)] {
+            let scenario = recorder.within(&format!("a.feature:{line}"));
+            scenario.record(Event::ScenarioStarted { attempt: 1 });
+            scenario.doing("something");
+            step(&scenario, 0, Some(verdict));
+            finish(&scenario, verdict);
+        }
+        let mut live = Live::new(Progress::Quiet, Paint(false), None);
+        let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
+            .filter_map(|e| live.line(&e))
+            .skip(1)
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "  failed  Given step 0 (1.0 s)\n          no answer",
+                "failed scenario 5 a.feature:5",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_forecast_is_told_in_minutes() {
+        let told: Vec<_> = [5, 60, 61, 600].map(Duration::from_secs).map(about).into();
+        assert_eq!(
+            told,
+            [
+                "less than a minute left",
+                "about 1 min left",
+                "about 2 min left",
+                "about 10 min left"
             ]
         );
     }

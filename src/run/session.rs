@@ -26,12 +26,13 @@ use super::host::{self, Rules};
 use super::live::Live;
 use super::plan::{Plan, Tier};
 use super::stop::{self, Ask, Stop};
-use super::{out, panics, words};
+use super::{durations, out, panics, words};
 use crate::assets::Places;
 use crate::attest::Attest;
 use crate::attest::begin::{Prepared, prepare};
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
+use crate::report::live::Progress;
 use crate::report::paint::Paint;
 use crate::report::summary::RunSummary;
 use crate::report::{last_screen, live};
@@ -70,6 +71,8 @@ pub struct Asked {
     pub features_embedded: bool,
     /// A scenario's budget, as under KVM.
     pub scenario_budget: Duration,
+    /// How what is going on is shown.
+    pub progress: Progress,
     /// The run's budget.
     pub run_budget: Option<Duration>,
 }
@@ -119,6 +122,8 @@ struct Begun {
     probed: (Instant, Duration),
     prepared: Prepared,
     attest: Attest,
+    /// How many storylines go side by side.
+    jobs: usize,
     /// Keeps sudo from forgetting.
     _sudo: Option<AbortOnDrop>,
 }
@@ -178,6 +183,7 @@ async fn begin(
         probed,
         prepared,
         attest: asked.attest.clone(),
+        jobs: 1,
         _sudo: sudo,
     })
 }
@@ -228,8 +234,9 @@ impl Begun {
         stop: Stop,
     ) -> Result<Exit, Ended> {
         let recorder = self.run.recorder.clone();
-        let reporter = tokio::spawn(live::show(recorder.watch()));
+        let reporter = tokio::spawn(live::show(recorder.watch(), asked.progress));
         panics::take_over(recorder.clone());
+        self.jobs = self.side_by_side(asked.jobs, asked.registry.is_some());
         self.record_the_beginning(&asked);
         let watcher = tokio::spawn(record_the_interruption(recorder.clone(), stop.clone()));
         let budget = asked.run_budget.map(|budget| {
@@ -283,7 +290,7 @@ impl Begun {
         };
         let slowness = self.run.accel.slowness() * self.run.timeout_scale;
         let rules = Rules {
-            jobs: self.jobs(asked.jobs, asked.registry.is_some()),
+            jobs: self.jobs,
             retries: asked.retry_errors,
             budget: asked.scenario_budget.mul_f64(slowness),
         };
@@ -314,7 +321,7 @@ impl Begun {
     }
 
     /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
-    fn jobs(&self, asked: Option<usize>, one_registry: bool) -> usize {
+    fn side_by_side(&self, asked: Option<usize>, one_registry: bool) -> usize {
         if one_registry && asked.is_none_or(|asked| asked > 1) {
             if asked.is_none() {
                 return 1;
@@ -369,7 +376,10 @@ impl Begun {
             profile_digest: self.profile.digest.clone(),
             accel: self.run.accel,
             accel_reason: self.capability.accel_reason.clone(),
-            arguments: std::env::args().skip(1).collect(),
+            arguments: std::env::args_os()
+                .skip(1)
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
             features: features.collect(),
             release: asked.release,
             source: Some(self.prepared.source.clone()),
@@ -384,6 +394,11 @@ impl Begun {
             scenarios: asked.plan.planned(&asked.chosen),
         });
         self.run.recorder.record(self.prepared.event());
+        let (profile, accel) = (&self.profile.name, self.run.accel.as_str());
+        self.run.recorder.record(Event::Expected {
+            jobs: self.jobs,
+            seconds: durations::known(&self.run.dirs.state, profile, accel),
+        });
         let (began, took) = self.probed;
         let what = "what this host can do";
         self.run.recorder.spent(Work::Probe, what, began, took);
@@ -425,6 +440,8 @@ impl Begun {
         let text = serde_json::to_string_pretty(&summary).map_err(fault)?;
         std::fs::write(self.run.dirs.out.join("run.json"), text + "\n")?;
         self.attest.evidence(&self.run.dirs.out).map_err(fault)?;
+        // A forecast that is missing next time is no reason to complain.
+        let _ = durations::keep(&self.run.dirs.state, &summary);
         let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
         complain(last_screen::render(&summary, &self.shown_out(), paint).trim_end());
         Ok(())

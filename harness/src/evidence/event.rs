@@ -266,6 +266,13 @@ pub enum Event {
         #[serde(default)]
         left_out: Vec<PlannedScenario>,
     },
+    /// What the scenarios took in earlier runs, for a forecast of this one.
+    Expected {
+        /// How many storylines go side by side.
+        jobs: usize,
+        /// Seconds by scenario, for those that have passed before.
+        seconds: BTreeMap<String, f64>,
+    },
     /// A scenario begins.
     ScenarioStarted {
         /// From 1; higher for a repeat.

@@ -216,8 +216,7 @@ impl Recorder {
     }
 }
 
-/// The envelope and its line, both without secrets. JSON escapes none of a secret's characters
-/// (they are hexadecimal, base64 or PEM), so that redaction may work on the line.
+/// The envelope and its line, both without secrets: redaction knows them as JSON writes them too.
 fn clean(envelope: Envelope) -> Option<(String, Envelope)> {
     let line = serde_json::to_string(&envelope).ok()?;
     let redacted = redact(&line);

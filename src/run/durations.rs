@@ -1,0 +1,90 @@
+//! How long scenarios took, kept from run to run for the forecast of the next.
+
+use std::collections::BTreeMap;
+
+use bootproof_harness::evidence::Verdict;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::report::summary::RunSummary;
+
+/// Seconds by scenario, for every profile and accelerator.
+type Book = BTreeMap<String, BTreeMap<String, f64>>;
+
+fn file(state: &Utf8Path) -> Utf8PathBuf {
+    state.join("durations.json")
+}
+
+fn page(profile: &str, accel: &str) -> String {
+    format!("{profile} {accel}")
+}
+
+/// A book that cannot be read is begun anew: it is worth nothing but a forecast.
+fn book(state: &Utf8Path) -> Book {
+    std::fs::read_to_string(file(state))
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+/// What scenarios took at last, by id.
+pub fn known(state: &Utf8Path, profile: &str, accel: &str) -> BTreeMap<String, f64> {
+    book(state)
+        .remove(&page(profile, accel))
+        .unwrap_or_default()
+}
+
+/// Keeps what the scenarios of a run took, of those that passed.
+///
+/// # Errors
+/// When the book cannot be written.
+pub fn keep(state: &Utf8Path, summary: &RunSummary) -> std::io::Result<()> {
+    let mut book = book(state);
+    let page = book
+        .entry(page(&summary.profile.name, &summary.by.accel))
+        .or_default();
+    for scenario in &summary.scenarios {
+        if matches!(scenario.verdict, Some(Verdict::Passed | Verdict::Flaky)) {
+            page.insert(scenario.planned.id.clone(), scenario.seconds);
+        }
+    }
+    // Another run may be at it: the newer book takes the place of the older as a whole.
+    let mut new = tempfile::NamedTempFile::new_in(state)?;
+    serde_json::to_writer(&mut new, &book)?;
+    new.persist(file(state)).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bootproof_harness::evidence::{Event, Recorder};
+
+    use crate::report::summary::tests::started;
+
+    #[test]
+    fn what_passed_is_remembered_by_profile_and_accelerator() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(folder.path()).unwrap();
+        std::fs::write(file(state), "{ not a book").unwrap();
+        assert!(known(state, "debian", "tcg").is_empty());
+        let recorder = Recorder::unrecorded();
+        let mut seen = recorder.watch();
+        started(&recorder);
+        for (line, verdict, seconds) in [(2, Verdict::Passed, 12.5), (5, Verdict::Failed, 3.0)] {
+            let scenario = recorder.within(&format!("a.feature:{line}"));
+            scenario.record(Event::ScenarioFinished {
+                verdict,
+                reason: None,
+                seconds,
+            });
+        }
+        let events: Vec<_> = std::iter::from_fn(|| seen.try_recv().ok()).collect();
+        keep(state, &RunSummary::from_events(&events).unwrap()).unwrap();
+        let known = |accel| known(state, "debian", accel);
+        assert_eq!(
+            known("tcg"),
+            BTreeMap::from([("a.feature:2".to_owned(), 12.5)])
+        );
+        assert!(known("kvm").is_empty());
+    }
+}
