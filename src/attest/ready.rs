@@ -2,15 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use bootproof_harness::secret::Secret;
+use bootproof_harness::secret::{PASSWORD_VARIABLES, Secret};
 use camino::Utf8Path;
 
 use super::key::KeyError;
 use super::{Public, Signer};
 use crate::problem::Problem;
-
-/// Variables a password is looked for in, in this order.
-const VARIABLES: [&str; 2] = ["BOOTPROOF_SIGN_PASSWORD", "COSIGN_PASSWORD"];
 
 /// The password of an encrypted key: out of a file, or out of the environment.
 ///
@@ -19,7 +16,7 @@ const VARIABLES: [&str; 2] = ["BOOTPROOF_SIGN_PASSWORD", "COSIGN_PASSWORD"];
 pub fn password(file: Option<&Utf8Path>) -> Result<Option<Secret>, Problem> {
     let Some(path) = file else {
         let set = |name: &&str| std::env::var(name).ok();
-        return Ok(VARIABLES.iter().find_map(set).map(Secret::new));
+        return Ok(PASSWORD_VARIABLES.iter().find_map(set).map(Secret::new));
     };
     let text = read(path)?;
     let password = text.strip_suffix('\n').unwrap_or(&text);

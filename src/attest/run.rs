@@ -6,10 +6,10 @@ use bootproof_harness::run::Run;
 use bootproof_steps::Shared;
 use camino::Utf8Path;
 
-use super::Signer;
 use super::dsse::IN_TOTO;
-use super::sign::{SignedResult, results_of, sign_evidence, sign_record};
+use super::sign::{ENVELOPE, SignedResult, results_of, sign_evidence, sign_record};
 use super::statement::TEST_RESULT;
+use super::{FOLDER, Signer};
 
 /// What a run was asked to sign.
 #[derive(Debug, Clone, Default)]
@@ -77,16 +77,30 @@ impl Attest {
         }
     }
 
-    /// Signs the record and the reports; nothing of them is written any more.
+    /// Signs the record and the reports: nothing of them is written any more. All that was signed, in one line.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn evidence(&self, out: &Utf8Path) -> Result<(), String> {
-        match &self.signer {
-            Some(signer) => sign_evidence(out, signer).map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
+    pub fn evidence(&self, out: &Utf8Path) -> Result<Option<String>, String> {
+        let Some(signer) = &self.signer else {
+            return Ok(None);
+        };
+        sign_evidence(out, signer).map_err(|error| error.to_string())?;
+        Ok(told(out))
     }
+}
+
+/// What there is of signatures in a run's folder.
+fn told(out: &Utf8Path) -> Option<String> {
+    let folder = out.join(FOLDER);
+    let entries = folder.read_dir_utf8().ok()?.flatten();
+    let signed = entries.filter(|entry| entry.file_name().ends_with(ENVELOPE));
+    // One is over the record and the report.
+    let images = signed.count().checked_sub(1)?;
+    let plural = if images == 1 { "" } else { "s" };
+    Some(format!(
+        "signed: {images} image{plural}, the record and the report (`bootproof report verify` checks it)"
+    ))
 }
 
 fn no_sign_off(reasons: &[String]) -> Result<(), String> {

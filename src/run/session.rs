@@ -439,11 +439,14 @@ impl Begun {
         let summary = self.summary()?;
         let text = serde_json::to_string_pretty(&summary).map_err(fault)?;
         std::fs::write(self.run.dirs.out.join("run.json"), text + "\n")?;
-        self.attest.evidence(&self.run.dirs.out).map_err(fault)?;
+        let signed = self.attest.evidence(&self.run.dirs.out).map_err(fault)?;
         // A forecast that is missing next time is no reason to complain.
         let _ = durations::keep(&self.run.dirs.state, &summary);
         let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
         complain(last_screen::render(&summary, &self.shown_out(), paint).trim_end());
+        if let Some(signed) = signed {
+            complain(&signed);
+        }
         Ok(())
     }
 

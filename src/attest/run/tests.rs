@@ -97,6 +97,11 @@ async fn what_was_signed_is_in_the_record() {
     assert_eq!((digest.as_str(), result.as_str()), ("sha256:aa", "PASSED"));
     assert!(ended.run.dirs.out.join(path).is_file());
     assert!(pushed.is_empty());
+    let told = attest(false).evidence(&ended.run.dirs.out).unwrap();
+    assert!(
+        told.unwrap()
+            .starts_with("signed: 1 image, the record and the report")
+    );
 }
 
 #[tokio::test]
