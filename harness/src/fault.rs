@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::container::ContainerError;
 use crate::disk::{DiskError, InstallFault};
 use crate::exec::ExecError;
-use crate::guardian::{Alarm, PATTERNS};
+use crate::guardian::{Alarm, PATTERNS, SURVIVED};
 use crate::http::HttpError;
 use crate::image::ImageError;
 use crate::machine::{DomainState, MachineError};
@@ -345,7 +345,7 @@ Made by `bootproof verdicts`; a change here is lost. The decision is taken in on
         "
 ## On a console or in a journal
 
-The first line that matches ends the wait within 2 s.
+The first line that matches ends the wait within 2 s; what a machine may get over counts only when the wait runs out after all.
 
 | pattern | verdict | means |
 |---|---|---|
@@ -354,8 +354,13 @@ The first line that matches ends the wait within 2 s.
     for pattern in PATTERNS {
         let _ = writeln!(
             page,
-            "| {} | {} | {} |",
+            "| {}{} | {} | {} |",
             pattern.name,
+            if SURVIVED.contains(&pattern.name) {
+                " (may pass)"
+            } else {
+                ""
+            },
             pattern.class.verdict(),
             pattern.why.replace('|', "\\|")
         );

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use console::ConsoleReader;
 pub use lines::Lines;
-pub use patterns::{PATTERNS, Pattern};
+pub use patterns::{PATTERNS, Pattern, SURVIVED};
 
 pub use crate::fault::Fault as Class;
 use crate::secret::redact;
@@ -40,6 +40,12 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// Whether the machine may get over it.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        SURVIVED.contains(&self.name.as_str())
+    }
+
     /// The line with those around it, the line itself marked.
     #[must_use]
     pub fn context(&self) -> String {

@@ -43,6 +43,8 @@ struct Shared {
     /// Lines that begin before this byte belong to an earlier boot and raise no alarm.
     armed_from: u64,
     alarms: Vec<Alarm>,
+    /// The first sign since the last mark that the machine was not given time.
+    starved: Option<Alarm>,
     /// Raised by [`ConsoleReader::mark`]: the published alarm and lines before are of an earlier boot.
     generation: u64,
 }
@@ -108,6 +110,12 @@ impl ConsoleReader {
         self.alarm.borrow().clone()
     }
 
+    /// The first sign since the last mark that the machine was not given time by the host, which it may get over.
+    #[must_use]
+    pub fn starved(&self) -> Option<Alarm> {
+        lock(&self.shared).starved.clone()
+    }
+
     /// Every alarm since the reader began, marks or not.
     #[must_use]
     pub fn alarms(&self) -> Vec<Alarm> {
@@ -141,6 +149,7 @@ impl ConsoleReader {
         let mut shared = lock(&self.shared);
         shared.armed_from = written;
         shared.generation += 1;
+        shared.starved = None;
         self.alarm.send_replace(None);
     }
 }
@@ -318,7 +327,14 @@ impl Follower {
     }
 
     fn raise(&mut self, alarm: Alarm) {
-        lock(&self.shared).alarms.push(alarm.clone());
+        {
+            let mut shared = lock(&self.shared);
+            shared.alarms.push(alarm.clone());
+            if alarm.may_pass() {
+                shared.starved.get_or_insert(alarm);
+                return;
+            }
+        }
         // The first is the cause; what follows is mostly its echo.
         if self.pending.is_none() && self.alarm.borrow().is_none() {
             self.pending = Some((alarm, Instant::now()));

@@ -71,6 +71,10 @@ const fn journal_only(
     }
 }
 
+/// What a machine may get over, by name: a host that was busy for a while is no reason to give it up. They count when a
+/// wait runs out after all.
+pub const SURVIVED: [&str; 3] = ["soft lockup", "rcu stall", "hung task"];
+
 /// Every pattern, the more telling ones first.
 pub const PATTERNS: &[Pattern] = &[
     // The kernel, starved: a busy host or slow emulation, not the product.

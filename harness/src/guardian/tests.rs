@@ -321,6 +321,19 @@ impl Console {
 }
 
 #[tokio::test]
+async fn a_busy_host_ends_no_wait_and_hides_no_panic() {
+    let console = Console::new();
+    console.write("[   60.0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n");
+    console.read_all().await;
+    console.quiet().await;
+    assert_eq!(console.reader.starved().unwrap().name, "rcu stall");
+    console.write("[   63.2] Kernel panic - not syncing: Attempted to kill init!\n");
+    assert_eq!(console.alarm().await.name, "init killed");
+    console.reader.mark();
+    assert_eq!(console.reader.starved(), None);
+}
+
+#[tokio::test]
 async fn a_panic_is_noticed_while_it_is_written() {
     let console = Console::new();
     console.quiet().await;

@@ -241,9 +241,15 @@ impl Maker<'_> {
         let what = format!("the base of {}", self.recipe.suite);
         self.in_builder(&what, builder, &mounts, &script).await?;
         let podman = self.images.podman();
+        // podman makes a name of the path as it is given, and no name has a part that begins with a dot.
+        let (bases, name) = (
+            folder.parent().unwrap_or(folder),
+            folder.file_name().unwrap_or_default(),
+        );
         let pull = podman
             .podman()
-            .args(["pull", "--quiet", &format!("oci:{folder}/raw/oci")]);
+            .args(["pull", "--quiet", &format!("oci:{name}/raw/oci")])
+            .cwd(bases);
         let id = self.step("taking the base in", pull).await?;
         let push = podman.podman().args([
             "push",

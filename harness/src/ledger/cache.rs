@@ -183,7 +183,10 @@ async fn empty_storage(podman: &Podman) -> Result<(), ExecError> {
             }
         }
     } else {
-        let remove = podman.podman().args(["unshare", "rm", "-rf"]);
+        // podman mounts it on itself each time it enters the user's own namespace; where it does not, there is nothing to
+        // take away.
+        let script = r#"umount -l "$1/overlay" 2>/dev/null; rm -rf "$1""#;
+        let remove = podman.podman().args(["unshare", "sh", "-c", script, "sh"]);
         remove.arg(storage.as_str()).deadline(minutes).run().await?;
     }
     Ok(())

@@ -93,7 +93,34 @@ impl Machine {
     }
 
     /// Waits until a boot is done that is another than the one before.
-    pub(super) async fn booted(&mut self, mut awaited: Awaited) -> Result<&Boot, MachineError> {
+    pub(super) async fn booted(&mut self, awaited: Awaited) -> Result<&Boot, MachineError> {
+        if let Err(error) = self.wait_for(awaited).await {
+            return Err(self.or_starved(error));
+        }
+        self.boots.last().ok_or_else(|| MachineError::Odd {
+            machine: self.spec.name.clone(),
+            what: "it has booted, and there is no boot".to_owned(),
+        })
+    }
+
+    /// What ran out of time on a machine that was not given any is the host's fault.
+    fn or_starved(&self, error: MachineError) -> MachineError {
+        let late = matches!(
+            error,
+            MachineError::NotReached { .. }
+                | MachineError::NotSettled { .. }
+                | MachineError::Slow { .. }
+        );
+        match self.console.starved().filter(|_| late) {
+            Some(alarm) => MachineError::Alarm {
+                machine: self.spec.name.clone(),
+                alarm: Box::new(alarm),
+            },
+            None => error,
+        }
+    }
+
+    async fn wait_for(&mut self, mut awaited: Awaited) -> Result<(), MachineError> {
         let span = self
             .run
             .recorder
@@ -143,7 +170,7 @@ impl Machine {
         if first {
             self.mark().await?;
         }
-        Ok(&self.boots[self.boots.len() - 1])
+        Ok(())
     }
 
     /// Waits until somebody can log in, and it is not the old boot they log in to.

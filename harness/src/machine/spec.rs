@@ -77,6 +77,8 @@ pub struct DomainSpec {
     pub ports: BTreeMap<u16, u16>,
     /// Whether AppArmor confines machines: it would know nothing of the SMBIOS file.
     pub apparmor: bool,
+    /// Whether libvirt changes the owners of disks; the daemon of an ordinary user does not.
+    pub dac: bool,
 }
 
 impl DomainSpec {

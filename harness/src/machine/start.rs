@@ -215,6 +215,7 @@ impl Machines {
                 smbios: files.smbios(),
                 ports: ports.clone(),
                 apparmor: self.hypervisor.confined_by("apparmor"),
+                dac: self.hypervisor.confined_by("dac"),
             };
             let text = xml::domain(&resolved).map_err(|source| MachineError::Xml {
                 machine: spec.name.clone(),

@@ -127,12 +127,17 @@ fn disk(w: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
                 ("discard", "unmap"),
             ];
             empty(w, "driver", &driver)?;
-            w.create_element("source")
-                .with_attribute(("file", spec.overlay.as_str()))
-                .write_inner_content(|w| {
+            let source = w
+                .create_element("source")
+                .with_attribute(("file", spec.overlay.as_str()));
+            if spec.dac {
+                source.write_inner_content(|w| {
                     // Machines share a base: whoever stops first must not take it back from the others.
                     empty(w, "seclabel", &[("model", "dac"), ("relabel", "no")])
                 })?;
+            } else {
+                source.write_empty()?;
+            }
             empty(w, "target", &[("dev", "vda"), ("bus", "virtio")])
         })?;
     Ok(())
@@ -194,6 +199,7 @@ mod tests {
             smbios: "/s/with,comma/credentials".into(),
             ports: BTreeMap::from([(22, 22001), (80, 22002)]),
             apparmor: false,
+            dac: true,
         }
     }
 
