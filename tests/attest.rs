@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-#[allow(dead_code, reason = "other tests edit their projects")]
+#[allow(dead_code, reason = "other tests leave runs behind")]
 mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -132,4 +132,44 @@ fn what_is_not_signed_is_not_verified() {
     let told: serde_json::Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
     assert_eq!(told["verified"], false);
     assert_eq!(told["checks"][0]["ok"], false);
+}
+
+/// A run that ended long ago, red, as a record on its own.
+#[test]
+fn a_run_that_is_over_is_signed_with_its_report_and_verified() {
+    let project = project();
+    let day = include_str!("../src/report/last_screen/day.ndjson");
+    project.write("day/events.ndjson", day);
+    let sign = ["report", "--sign", "cosign.key", "day"];
+    project
+        .bootproof(&sign)
+        .env("COSIGN_PASSWORD", "lab-password-1")
+        .assert()
+        .success()
+        .stderr(contains("not signed: "))
+        .stderr(contains("signed: the record and the report of day"));
+    let verify = ["report", "verify", "day", "--key", "cosign.pub"];
+    project
+        .bootproof(&verify)
+        .assert()
+        .success()
+        .stdout(contains("ok      report.html: is the one that was signed"))
+        .stdout(contains("run 0badcafe is verified"));
+    project.edit("day/run.json", "\"user\": \"ci\"", "\"user\": \"me\"");
+    project.bootproof(&verify).assert().code(1).stdout(contains(
+        "run.json: is another than was signed; against the record, /by/user",
+    ));
+    // Signed anew it is the run again: the report is made of the record.
+    project
+        .bootproof(&sign)
+        .env("COSIGN_PASSWORD", "lab-password-1")
+        .assert()
+        .success();
+    project.bootproof(&verify).assert().success();
+    let two = ["report", "--sign", "sec1.pem", "day", "day"];
+    project
+        .bootproof(&two)
+        .assert()
+        .code(2)
+        .stderr(contains("several runs"));
 }

@@ -15,7 +15,8 @@ use super::sign::{ENVELOPE, EVIDENCE_FILE, STATEMENT, stem};
 use super::statement::{self, Statement, TEST_RESULT, TestResult};
 use super::{FOLDER, Public};
 use crate::problem::Problem;
-use crate::report::summary::RunSummary;
+use crate::report::merge::Report;
+use crate::report::reading;
 use difference::difference;
 
 /// What was found.
@@ -160,9 +161,7 @@ impl Look<'_> {
             let place = match name {
                 EVENTS => first_other_line(marks, text.as_deref().unwrap_or_default())
                     .map(|(line, what)| format!("line {line} {what}")),
-                RUN => text
-                    .as_deref()
-                    .and_then(|text| other_than_folded(text, &bytes)),
+                RUN => other_than_folded(self.out, &bytes),
                 _ => None,
             };
             let size = bytes.len();
@@ -275,9 +274,9 @@ impl Look<'_> {
     }
 }
 
-/// Where a `run.json` is another than what its record folds to.
-fn other_than_folded(text: &str, run: &[u8]) -> Option<String> {
-    let folded = json(&RunSummary::from_record(text).ok()?);
+/// Where a `run.json` is another than what its record makes it.
+fn other_than_folded(out: &Utf8Path, run: &[u8]) -> Option<String> {
+    let folded = json(&Report::of(reading::run(out).ok()?).summary);
     let found = match serde_json::from_slice(run) {
         Ok(found) => found,
         Err(error) => return Some(format!("it is not JSON: {error}")),

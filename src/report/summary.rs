@@ -1,14 +1,19 @@
 //! `run.json`: a pure fold over the events, of a run that ended as well as of one that crashed.
 
+mod scenario;
 mod shape;
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{EVENT_SCHEMA, Envelope, Event, PlannedScenario, Verdict};
+use bootproof_harness::evidence::{EVENT_SCHEMA, Envelope, Event};
 use thiserror::Error;
 
-pub use shape::{Attachment, Boot, By, Disk, Image, Machine, Profile, RunSummary, Scenario, Step};
+pub use shape::{
+    Attachment, Attempt, Boot, By, Command, Deployed, Disk, Image, Machine, Page, Part, Profile,
+    RunSummary, Scenario, Step,
+};
 
+use super::reading;
 use super::timing::{self, Piece};
 
 /// The number of `run.json`'s schema.
@@ -40,25 +45,10 @@ impl RunSummary {
     /// # Errors
     /// As [`RunSummary::from_events`].
     pub fn from_record(text: &str) -> Result<Self, FoldError> {
-        let (events, unread) = Self::read(text);
-        let mut summary = Self::from_events(&events)?;
-        if unread > 0 {
-            let lines = if unread == 1 { "line" } else { "lines" };
-            summary.warnings.push(format!(
-                "{unread} {lines} of the record cannot be read: what they tell is missing here"
-            ));
-        }
+        let lines = reading::lines(text.as_bytes());
+        let mut summary = Self::from_events(&lines.events)?;
+        summary.warnings.extend(lines.flaws);
         Ok(summary)
-    }
-
-    /// A record's events, and how many of its lines are none. A last line cut short by a crash is left out.
-    fn read(text: &str) -> (Vec<Envelope>, usize) {
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let lines = whole.lines().filter(|line| !line.trim().is_empty());
-        let read: Vec<Option<Envelope>> =
-            lines.map(|line| serde_json::from_str(line).ok()).collect();
-        let unread = read.iter().filter(|event| event.is_none()).count();
-        (read.into_iter().flatten().collect(), unread)
     }
 
     /// Folds a run's events.
@@ -74,6 +64,7 @@ impl RunSummary {
             summary.ended = envelope.at;
             summary.take(envelope, &mut pieces);
         }
+        summary.tie_copies();
         if summary.incomplete {
             let recorded = (summary.ended - summary.began)
                 .total(jiff::Unit::Second)
@@ -82,16 +73,27 @@ impl RunSummary {
             let worked = pieces.iter().map(|p| p.began + p.seconds);
             summary.seconds = worked.fold(recorded, f64::max);
         }
-        for scenario in &summary.scenarios {
-            let word = match scenario.verdict {
-                Some(verdict) => verdict.as_str(),
-                None if scenario.attempts > 0 => UNFINISHED,
-                None => NOT_RUN,
-            };
-            *summary.counts.entry(word.to_owned()).or_default() += 1;
-        }
+        summary.count();
         summary.timing = timing::table(&pieces, summary.seconds);
         Ok(summary)
+    }
+
+    /// Counts the scenarios by verdict.
+    pub(super) fn count(&mut self) {
+        self.counts.clear();
+        for scenario in &self.scenarios {
+            *self.counts.entry(scenario.word().to_owned()).or_default() += 1;
+        }
+    }
+
+    /// How many scenarios had this verdict's word.
+    pub fn of(&self, word: &str) -> usize {
+        self.counts.get(word).copied().unwrap_or(0)
+    }
+
+    /// The scenario of this id.
+    pub fn scenario(&self, id: &str) -> Option<&Scenario> {
+        self.scenarios.iter().find(|s| s.planned.id == id)
     }
 
     fn begin(first: &Envelope) -> Result<Self, FoldError> {
@@ -108,7 +110,8 @@ impl RunSummary {
             accel_reason,
             arguments,
             features,
-            ..
+            release,
+            source,
         } = &first.event
         else {
             return Err(FoldError::NoStart);
@@ -138,12 +141,18 @@ impl RunSummary {
                 digest: profile_digest.clone(),
             },
             arguments: arguments.clone(),
+            release: *release,
+            source: source.clone(),
             features: features.clone(),
+            texts: BTreeMap::new(),
+            runs: Vec::new(),
             counts: BTreeMap::new(),
             scenarios: Vec::new(),
             images: Vec::new(),
             disks: Vec::new(),
             machines: Vec::new(),
+            pages: Vec::new(),
+            attachments: Vec::new(),
             timing: Vec::new(),
             warnings: Vec::new(),
         })
@@ -153,6 +162,9 @@ impl RunSummary {
         match &envelope.event {
             Event::Planned { scenarios } => {
                 self.scenarios = scenarios.iter().cloned().map(Scenario::planned).collect();
+            }
+            Event::FeatureRead { path, text } => {
+                self.texts.insert(path.clone(), text.clone());
             }
             Event::WorkFinished {
                 kind,
@@ -179,7 +191,9 @@ impl RunSummary {
                 let mine =
                     |s: &&mut Scenario| Some(s.planned.id.as_str()) == envelope.scenario.as_deref();
                 if let Some(scenario) = self.scenarios.iter_mut().find(mine) {
-                    scenario.take(event);
+                    scenario.take(envelope.at, event);
+                } else if let Some(attachment) = Attachment::of(event) {
+                    self.attachments.push(attachment);
                 }
             }
         }
@@ -226,10 +240,14 @@ impl RunSummary {
             } => self.machines.push(Machine {
                 machine: machine.clone(),
                 domain: domain.clone(),
+                run: None,
                 scenario: envelope.scenario.clone(),
+                copy_of: None,
                 ports: ports.clone(),
                 client: None,
                 boots: Vec::new(),
+                deployed: Vec::new(),
+                pages: Vec::new(),
                 kept: None,
             }),
             Event::Booted {
@@ -243,6 +261,37 @@ impl RunSummary {
                         at: envelope.at,
                         seen: boot.clone(),
                     });
+                }
+            }
+            Event::Deployed {
+                machine,
+                domain,
+                verb,
+                target,
+                next,
+            } => {
+                if let Some(machine) = self.machine(machine, Some(domain)) {
+                    machine.deployed.push(Deployed {
+                        scenario: envelope.scenario.clone(),
+                        at: envelope.at,
+                        verb: verb.clone(),
+                        target: target.clone(),
+                        next: next.clone(),
+                    });
+                }
+            }
+            Event::Page {
+                machine, domain, ..
+            } => {
+                let Some(page) = Page::of(envelope) else {
+                    return;
+                };
+                let of_machine = domain
+                    .as_deref()
+                    .and_then(|domain| self.machine(machine, Some(domain)));
+                match of_machine {
+                    Some(machine) => machine.pages.push(page),
+                    None => self.pages.push(page),
                 }
             }
             Event::Client {
@@ -292,88 +341,17 @@ impl RunSummary {
         }
     }
 
-    /// The machine an event speaks of. A record without domains is one of a time without machines of the same name
+    /// The machine an event speaks of: a repeat may have one of the same domain anew. A record without domains is one of a time without machines of the same name
     /// side by side: there it is the newest of that name that is not gone.
     fn machine(&mut self, name: &str, domain: Option<&str>) -> Option<&mut Machine> {
         if let Some(domain) = domain {
-            return self.machines.iter_mut().find(|m| m.domain == domain);
+            return self.machines.iter_mut().rfind(|m| m.domain == domain);
         }
         let of_name = |m: &Machine| m.machine == name;
         let alive = |m: &Machine| of_name(m) && m.kept.is_none();
         let place = self.machines.iter().rposition(alive);
         let place = place.or_else(|| self.machines.iter().rposition(of_name))?;
         self.machines.get_mut(place)
-    }
-}
-
-impl Scenario {
-    fn planned(planned: PlannedScenario) -> Self {
-        Self {
-            planned,
-            verdict: None,
-            reason: None,
-            seconds: 0.0,
-            attempts: 0,
-            steps: Vec::new(),
-            attachments: Vec::new(),
-        }
-    }
-
-    /// The step it did not get past.
-    pub fn failing_step(&self) -> Option<&Step> {
-        self.steps
-            .iter()
-            .find(|step| step.verdict != Some(Verdict::Passed))
-    }
-
-    fn take(&mut self, event: &Event) {
-        match event {
-            Event::ScenarioStarted { attempt } => {
-                self.attempts = *attempt;
-                self.verdict = None;
-                self.reason = None;
-                self.steps.clear();
-            }
-            Event::StepStarted {
-                keyword,
-                text,
-                line,
-                ..
-            } => self.steps.push(Step {
-                keyword: keyword.clone(),
-                text: text.clone(),
-                line: *line,
-                verdict: None,
-                seconds: 0.0,
-                message: None,
-            }),
-            Event::StepFinished {
-                index,
-                verdict,
-                seconds,
-                message,
-            } => {
-                if let Some(step) = self.steps.get_mut(*index) {
-                    step.verdict = Some(*verdict);
-                    step.seconds = *seconds;
-                    step.message.clone_from(message);
-                }
-            }
-            Event::ScenarioFinished {
-                verdict,
-                reason,
-                seconds,
-            } => {
-                self.verdict = Some(*verdict);
-                self.reason.clone_from(reason);
-                self.seconds = *seconds;
-            }
-            Event::Attached { name, path, .. } => self.attachments.push(Attachment {
-                name: name.clone(),
-                path: path.clone(),
-            }),
-            _ => {}
-        }
     }
 }
 

@@ -27,6 +27,16 @@ pub struct Row {
     pub seconds: f64,
 }
 
+impl Row {
+    /// Its place in the table.
+    pub fn place(&self) -> usize {
+        KINDS
+            .iter()
+            .position(|kind| *kind == self.kind)
+            .unwrap_or(KINDS.len())
+    }
+}
+
 const KINDS: [Work; 9] = [
     Work::Probe,
     Work::ImageBuild,

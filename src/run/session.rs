@@ -33,9 +33,10 @@ use crate::attest::begin::{Prepared, prepare};
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
 use crate::report::live::Progress;
+use crate::report::merge::Report;
 use crate::report::paint::Paint;
 use crate::report::summary::RunSummary;
-use crate::report::{last_screen, live};
+use crate::report::{files, last_screen, live, reading};
 
 /// What a run was asked to do; all of it makes sense already.
 pub struct Asked {
@@ -276,8 +277,7 @@ impl Begun {
         let exit = self.finish(interrupted, errors, release)?;
         recorder.close();
         let _ = reporter.await;
-        self.report()?;
-        Ok(exit)
+        Ok(self.report(exit))
     }
 
     /// The scenarios, and what they shared.
@@ -435,19 +435,33 @@ impl Begun {
         RunSummary::from_record(&text).map_err(fault)
     }
 
-    fn report(&self) -> Result<(), Ended> {
-        let summary = self.summary()?;
-        let text = serde_json::to_string_pretty(&summary).map_err(fault)?;
-        std::fs::write(self.run.dirs.out.join("run.json"), text + "\n")?;
-        let signed = self.attest.evidence(&self.run.dirs.out).map_err(fault)?;
-        // A forecast that is missing next time is no reason to complain.
-        let _ = durations::keep(&self.run.dirs.state, &summary);
-        let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        complain(last_screen::render(&summary, &self.shown_out(), paint).trim_end());
-        if let Some(signed) = signed {
-            complain(&signed);
+    /// Writes every report, from the record on disk. One that cannot be written is an error only of a run that has none.
+    fn report(&self, exit: Exit) -> Exit {
+        let mut failures = Vec::new();
+        match reading::run(&self.run.dirs.out) {
+            Ok(run) => {
+                let report = Report::of(run);
+                failures = files::write(&report, &self.run.dirs.out).failures;
+                failures.extend(files::tell_github(&report).err());
+                let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+                let screen = last_screen::render(&report.summary, &self.shown_out(), paint);
+                complain(screen.trim_end());
+                // A forecast that is missing next time is no reason to complain.
+                let _ = durations::keep(&self.run.dirs.state, &report.summary);
+                match self.attest.evidence(&self.run.dirs.out) {
+                    Ok(signed) => signed.iter().for_each(|signed| complain(signed)),
+                    Err(why) => failures.push(why),
+                }
+            }
+            Err(problem) => failures.push(problem.to_string()),
         }
-        Ok(())
+        for failure in &failures {
+            complain(&format!("error: {failure}"));
+        }
+        match exit {
+            Exit::Passed if !failures.is_empty() => Exit::Error,
+            exit => exit,
+        }
     }
 
     /// The run's folder as a person would type it.

@@ -1,6 +1,7 @@
 //! A throw-away project to run the real command in, away from the host's own caches and runs.
 
-#![allow(clippy::unwrap_used)]
+// Each test file is a program of its own and uses a part of this.
+#![allow(clippy::unwrap_used, dead_code)]
 
 use std::path::{Path, PathBuf};
 

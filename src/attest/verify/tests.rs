@@ -4,6 +4,7 @@ use super::*;
 use crate::attest::key::tests::{SIGNER, signer};
 use crate::attest::results::tests::{Lab, text};
 use crate::attest::sign::{Signed, sign_folder};
+use crate::report::summary::RunSummary;
 
 /// A green run that was signed.
 struct Run {

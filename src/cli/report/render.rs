@@ -1,21 +1,122 @@
 //! `bootproof report DIR...`: reports of runs that are over, whichever way they ended.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::cli::{Ended, Format, Formatted, complain, runtime, say, say_json};
 use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::report::merge::Report;
+use crate::report::verdict::headline;
+use crate::report::{files, pdf, reading};
 
 /// What is to be rendered.
 #[derive(Debug, Args)]
 pub struct Render {
-    /// Run folders; several become one report
+    /// Run folders; several become one report, in which the later run's verdict on a scenario counts
     #[arg(value_name = "DIR", required = true)]
     pub(super) runs: Vec<Utf8PathBuf>,
+    /// Where the reports go [default: the run's folder; needed for several]
+    #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
+    out: Option<Utf8PathBuf>,
+    /// Also print report.html to report.pdf, with headless Chromium
+    #[arg(long)]
+    pdf: bool,
+    #[command(flatten)]
+    formatted: Formatted,
 }
 
 impl Render {
+    /// Reads the runs and writes their reports. For a program the run is printed instead, and files are written
+    /// only where `--out` says.
+    ///
+    /// # Errors
+    /// When a run cannot be read, they do not go together, or a report cannot be written.
     pub fn execute(self) -> Result<Exit, Ended> {
-        Err(Ended::Error(format!("no reporter for {:?}", self.runs)))
+        let several = self.runs.len() > 1;
+        let (runs, problems): (Vec<_>, Vec<_>) = self
+            .runs
+            .iter()
+            .map(|given| reading::run(given))
+            .partition(Result::is_ok);
+        let problems: Vec<Problem> = problems.into_iter().filter_map(Result::err).collect();
+        if !problems.is_empty() {
+            return Err(Ended::Problems(problems));
+        }
+        let report = Report::merge(runs.into_iter().filter_map(Result::ok).collect())
+            .map_err(Ended::Problems)?;
+        let json = self.formatted.format == Format::Json;
+        let out = self.place(&report, json && !self.pdf)?;
+        for warning in &report.summary.warnings {
+            complain(&format!("warning: {warning}"));
+        }
+        let mut failures = Vec::new();
+        let mut paths = Vec::new();
+        if let Some(out) = &out {
+            let written = files::write(&report, out);
+            paths = written.paths;
+            failures = written.failures;
+            if self.pdf {
+                match runtime()?.block_on(pdf::print(out)) {
+                    Ok(pdf) => paths.push(pdf),
+                    Err(why) => failures.push(why),
+                }
+            }
+            if several && !json {
+                failures.extend(files::tell_github(&report).err());
+            }
+        }
+        if json {
+            say_json(&report.summary)?;
+        } else {
+            let outcome = headline(&report.summary);
+            say(&format!("{}: {}", outcome.word, outcome.sentence));
+            for path in &paths {
+                say(path.as_str());
+            }
+        }
+        if failures.is_empty() {
+            Ok(Exit::Passed)
+        } else {
+            Err(Ended::Error(failures.join("\nerror: ")))
+        }
     }
+
+    /// Where the files go; nowhere for a program that asked for no folder.
+    fn place(&self, report: &Report, only_print: bool) -> Result<Option<Utf8PathBuf>, Ended> {
+        let Some(out) = &self.out else {
+            if only_print {
+                return Ok(None);
+            }
+            return match self.runs.as_slice() {
+                [one] => Ok(Some(one.clone())),
+                _ => Err(Problem::new(
+                    "--out",
+                    "several runs are to become one report, and there is no folder for it",
+                )
+                .help("give --out a folder of its own")
+                .into()),
+            };
+        };
+        std::fs::create_dir_all(out).map_err(|error| {
+            Problem::new(
+                out.as_str(),
+                format!("cannot be made the report's folder: {error}"),
+            )
+        })?;
+        if self.runs.len() > 1 && is_a_runs(out, report) {
+            return Err(Problem::new(
+                out.as_str(),
+                "it is one of the runs' folders: their common report would take the place of its own",
+            )
+            .help("give --out a folder of its own")
+            .into());
+        }
+        Ok(Some(out.clone()))
+    }
+}
+
+fn is_a_runs(out: &Utf8Path, report: &Report) -> bool {
+    out.canonicalize_utf8()
+        .is_ok_and(|out| report.folders().any(|folder| folder.root() == out))
 }

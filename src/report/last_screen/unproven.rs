@@ -95,6 +95,7 @@ fn cause(summary: &RunSummary, scenario: &Scenario) -> String {
         summary.scenarios.iter().find(|s| s.planned.id == parent)
     };
     let root = std::iter::successors(parent_of(&scenario), parent_of)
+        .take(summary.scenarios.len())
         .find(|s| s.verdict != Some(Verdict::Blocked));
     let Some(root) = root else {
         return scenario.reason.clone().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{self, PlannedScenario, Verdict};
+use bootproof_harness::evidence::{self, AttachmentKind, PlannedScenario, SourceTree, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -36,8 +36,19 @@ pub struct RunSummary {
     pub profile: Profile,
     /// The arguments of the command.
     pub arguments: Vec<String>,
+    /// Whether a release was to be signed off on it.
+    pub release: bool,
+    /// Where features and profile came from; older records do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceTree>,
     /// Each feature file's SHA-256.
     pub features: BTreeMap<String, String>,
+    /// The feature files' texts, for reports; the record has them.
+    #[serde(skip)]
+    pub texts: BTreeMap<String, String>,
+    /// The runs this is made of, in the order of time, when there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Part>,
     /// How many scenarios had which verdict; `not run` and `unfinished` for those that have none.
     pub counts: BTreeMap<String, usize>,
     /// The scenarios, in the order of the files.
@@ -48,14 +59,52 @@ pub struct RunSummary {
     pub disks: Vec<Disk>,
     /// The machines, in order.
     pub machines: Vec<Machine>,
+    /// Pages of containers, in order; a machine has its own.
+    pub pages: Vec<Page>,
+    /// Files of evidence that belong to no scenario.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// Where the time went.
     pub timing: Vec<Row>,
     /// What the user should know besides.
     pub warnings: Vec<String>,
 }
 
-/// Who ran it, and where.
+/// One of several runs that were made one report of.
 #[derive(Debug, Clone, Serialize)]
+pub struct Part {
+    /// The run's id.
+    pub run: String,
+    /// bootproof's version.
+    pub version: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// When its last event was recorded.
+    pub ended: Timestamp,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+    /// Whether its last event is missing.
+    pub incomplete: bool,
+    /// The process's exit code.
+    pub exit_code: Option<u8>,
+    /// The signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted_by: Option<String>,
+    /// Who ran it, and where.
+    pub by: By,
+    /// The arguments of the command.
+    pub arguments: Vec<String>,
+    /// Whether a release was to be signed off on it.
+    pub release: bool,
+    /// Where features and profile came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceTree>,
+    /// How many scenarios had which verdict in it.
+    pub counts: BTreeMap<String, usize>,
+}
+
+/// Who ran it, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct By {
     /// The login name.
     pub user: String,
@@ -70,7 +119,7 @@ pub struct By {
 }
 
 /// What was under test.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Profile {
     /// Its name.
     pub name: String,
@@ -84,19 +133,53 @@ pub struct Scenario {
     /// As it was planned.
     #[serde(flatten)]
     pub planned: PlannedScenario,
+    /// The run its verdict is of, where several were made one report of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// Its last verdict; `null` when it did not run.
     pub verdict: Option<Verdict>,
     /// In one sentence, for one that did not pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When its last attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
     /// How long it took at last, in seconds.
     pub seconds: f64,
     /// How often it began.
     pub attempts: u32,
+    /// The attempts before the last, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Attempt>,
     /// The steps of its last attempt, as far as it came.
     pub steps: Vec<Step>,
-    /// Files of evidence, by what they are.
+    /// Commands of its last attempt that belong to no step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Command>,
+    /// Files of evidence, by what they are, of all attempts.
     pub attachments: Vec<Attachment>,
+}
+
+/// An attempt that another came after.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attempt {
+    /// From 1.
+    pub attempt: u32,
+    /// The run it happened in, where several were made one report of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// How it ended; `null` when it was cut off.
+    pub verdict: Option<Verdict>,
+    /// In one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Its steps, as far as it came.
+    pub steps: Vec<Step>,
 }
 
 /// A step.
@@ -110,11 +193,29 @@ pub struct Step {
     pub line: usize,
     /// How it ended; `null` when the record ends before.
     pub verdict: Option<Verdict>,
+    /// When it began.
+    pub began: Timestamp,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The commands it ran, on the host and in guests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Command>,
+}
+
+/// A command, without secrets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Command {
+    /// `host`, or the machine's or container's name.
+    pub on: String,
+    /// The command line.
+    pub line: String,
+    /// Its exit code.
+    pub code: i32,
+    /// How long it ran, in seconds.
+    pub seconds: f64,
 }
 
 /// A file of evidence.
@@ -124,6 +225,69 @@ pub struct Attachment {
     pub name: String,
     /// Its path below the run's folder.
     pub path: String,
+    /// What kind of evidence; older records do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AttachmentKind>,
+    /// The machine or container it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// The run whose folder it is in, where several were made one report of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The attempt it was stored in, from 1; 0 where none was going on.
+    pub attempt: u32,
+    /// The step that was going on, or had just not passed, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+}
+
+/// A page as it was seen.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page {
+    /// The machine's or container's name.
+    pub machine: String,
+    /// The scenario in which.
+    pub scenario: Option<String>,
+    /// The run, where several were made one report of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// The boot, from 1; 0 where there is none.
+    pub boot: u32,
+    /// The address.
+    pub url: String,
+    /// HTTP's status; without one nothing answered.
+    pub status: Option<u16>,
+    /// Why nothing answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The title a browser shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The body as it was served, below the run's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The browser's picture of it, below the run's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+}
+
+/// A change of a machine's deployments, which takes effect with its next boot.
+#[derive(Debug, Clone, Serialize)]
+pub struct Deployed {
+    /// The scenario in which.
+    pub scenario: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// `switch`, `upgrade` or `rollback`.
+    pub verb: String,
+    /// What was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The manifest digest that boots next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// An image that was built or pushed.
@@ -143,6 +307,9 @@ pub struct Image {
     pub tags: Vec<String>,
     /// The manifest's digest, taken from the push.
     pub digest: Option<String>,
+    /// The run, where several were made one report of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// A disk.
@@ -167,14 +334,24 @@ pub struct Machine {
     pub machine: String,
     /// libvirt's name for it.
     pub domain: String,
+    /// The run, where several were made one report of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// The scenario it was made for.
     pub scenario: Option<String>,
+    /// The domain whose disk it began with a copy of, as the scenario it starts from left it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
     /// The forwarded ports on 127.0.0.1, by guest port.
     pub ports: BTreeMap<u16, u16>,
     /// What its client says of itself.
     pub client: Option<String>,
     /// Every boot it had itself, in order.
     pub boots: Vec<Boot>,
+    /// Every change of its deployments, in order.
+    pub deployed: Vec<Deployed>,
+    /// Its pages as they were seen, in order.
+    pub pages: Vec<Page>,
     /// Whether it was kept; `null` when the record does not say what became of it.
     pub kept: Option<bool>,
 }

@@ -1,4 +1,4 @@
-use bootproof_harness::evidence::{Boot, Recorder, Work};
+use bootproof_harness::evidence::{Boot, PlannedScenario, Recorder, Verdict, Work};
 use bootproof_harness::run::{Accel, RunId};
 
 use super::*;
@@ -299,7 +299,7 @@ fn a_line_that_cannot_be_read_is_told() {
     let start = serde_json::to_string(&drain(&mut seen)[0]).unwrap();
     let text = format!("{start}\n{{\"seq\":1,\"event\":\"unheard_of\"}}\n");
     let summary = RunSummary::from_record(&text).unwrap();
-    assert!(summary.warnings[0].starts_with("1 line of the record"));
+    assert!(summary.warnings[0].starts_with("line 2 of the record"));
 }
 
 #[test]
