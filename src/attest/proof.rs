@@ -26,6 +26,7 @@ struct Lab {
     run: Run,
     podman: Podman,
     registry: Registry,
+    whole: Registry,
     cosign: String,
     _dir: tempfile::TempDir,
 }
@@ -50,7 +51,9 @@ impl Lab {
             cold: false,
         };
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
-        let registry = Registry::start(&run, &podman).await.unwrap();
+        let whole = Registry::start(&run, &podman).await.unwrap();
+        // As a storyline has it: with its images below an organisation of its own.
+        let registry = whole.within("line-1", &[]).await.unwrap().unwrap();
         let docker = below("docker");
         std::fs::create_dir(&docker).unwrap();
         let authfile = registry.access().authfile.clone().unwrap();
@@ -60,6 +63,7 @@ impl Lab {
             run,
             podman,
             registry,
+            whole,
             cosign,
             _dir: dir,
         }
@@ -215,6 +219,7 @@ async fn cosign_verifies_what_is_attached() {
         discover(&lab, &oras, &digest).await;
     }
     lab.registry.stop().await.unwrap();
+    lab.whole.stop().await.unwrap();
     let swept = sweep(&lab.run.ledger, &lab.podman).await;
     assert!(swept.is_clean(), "{swept:?}");
 }
