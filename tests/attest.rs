@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-#[allow(dead_code, reason = "other tests leave runs behind")]
 mod common;
 
 use std::os::unix::fs::PermissionsExt as _;

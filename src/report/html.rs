@@ -52,7 +52,7 @@ pub fn render(report: &Report) -> Result<String, askama::Error> {
         .iter()
         .flat_map(|attachment| embedder.pieces(attachment))
         .collect();
-    Whole {
+    let page = Whole {
         head: head::Head::of(summary),
         timelines,
         containers,
@@ -69,7 +69,9 @@ pub fn render(report: &Report) -> Result<String, askama::Error> {
         script: SCRIPT,
         script_digest: STANDARD.encode(Sha256::digest(SCRIPT.as_bytes())),
     }
-    .render()
+    .render()?;
+    // Names of features and machines are anybody's as well.
+    Ok(super::text::visible(&page))
 }
 
 /// The class of a verdict's word.

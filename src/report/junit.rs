@@ -17,7 +17,7 @@ use quick_junit::{
 use super::merge::Report;
 use super::paint::duration;
 use super::summary::{Attempt, RunSummary, Scenario, Step};
-use super::text::console;
+use super::text::{console, visible};
 use super::verdict::{blocked_by_a_skip, why};
 
 /// The file's text.
@@ -53,7 +53,7 @@ fn suite(summary: &RunSummary, path: &str) -> TestSuite {
         .filter(|s| s.planned.path == path)
         .collect();
     let name = mine.first().map_or(path, |s| s.planned.feature.as_str());
-    let mut suite = TestSuite::new(name);
+    let mut suite = TestSuite::new(visible(name));
     let began = mine.iter().filter_map(|s| s.began).min();
     let began = began.unwrap_or(summary.began);
     // The schema's time has no zone; it is UTC.
@@ -95,7 +95,7 @@ fn case(summary: &RunSummary, scenario: &Scenario) -> TestCase {
     // Only repeats within a run: a later run may have another reason to pass.
     let repeats = scenario.earlier.iter().filter(|a| a.run == scenario.run);
     status.add_reruns(repeats.filter_map(rerun));
-    let mut case = TestCase::new(scenario.planned.name.as_str(), status);
+    let mut case = TestCase::new(visible(&scenario.planned.name), status);
     case.set_classname(class(&scenario.planned.path));
     case.set_time(seconds(scenario.seconds));
     let told = told(scenario);

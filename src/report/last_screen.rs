@@ -10,6 +10,7 @@ use bootproof_harness::evidence::Verdict;
 use super::paint::{Paint, duration};
 use super::summary::{NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::timing::Row;
+use super::verdict::is_unproven;
 
 /// How many lines of a reason are shown; the record holds all of it.
 const REASON_LINES: usize = 14;
@@ -20,7 +21,7 @@ pub fn render(summary: &RunSummary, out: &str, paint: Paint) -> String {
     boots::table(&mut text, summary, paint);
     timing(&mut text, &summary.timing, summary.seconds, paint);
     for scenario in &summary.scenarios {
-        if !unproven::is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
+        if !is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
             did_not_pass(&mut text, scenario, out, paint);
         }
     }

@@ -82,7 +82,7 @@ impl Day {
         );
         let scenarios = LINES.map(|(line, name, parent)| PlannedScenario {
             id: id(line),
-            feature: "A small <day> & night".to_owned(),
+            feature: "A small <day> & night\u{202e}".to_owned(),
             path: PATH.to_owned(),
             name: name.to_owned(),
             line,

@@ -14,9 +14,11 @@ pub fn console(text: &str) -> String {
 /// With control characters and those that change the direction of text as signs that can be seen.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
         match c {
             '\n' | '\t' => shown.push(c),
+            '\r' if rest.peek() == Some(&'\n') => {}
             '\0'..='\x1f' => shown.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
             '\x7f' => shown.push('\u{2421}'),
             '\u{80}'..='\u{9f}'
@@ -99,7 +101,10 @@ mod tests {
     fn terminal_codes_are_gone_and_control_characters_are_seen() {
         let text = "\x1b[0;32m  OK  \x1b[0m Started\r\n\x1b]0;title\x07 10%\r100%\r\nbell\x07\n";
         assert_eq!(console(text), "  OK   Started\n100%\nbell\n");
-        assert_eq!(visible("a\x1b[1mb\0\u{202e}c\td"), "a␛[1mb␀<U+202E>c\td");
+        assert_eq!(
+            visible("a\x1b[1mb\0\u{202e}c\td\r\ne\rf"),
+            "a␛[1mb␀<U+202E>c\td\ne␍f"
+        );
     }
 
     #[test]

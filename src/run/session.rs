@@ -443,11 +443,16 @@ impl Begun {
                 let report = Report::of(run);
                 failures = files::write(&report, &self.run.dirs.out).failures;
                 failures.extend(files::tell_github(&report).err());
+                // A forecast that is missing next time is no reason to complain.
+                let _ = durations::keep(&self.run.dirs.state, &report.summary);
                 let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));
                 let screen = last_screen::render(&report.summary, &self.shown_out(), paint);
                 complain(screen.trim_end());
-                // A forecast that is missing next time is no reason to complain.
-                let _ = durations::keep(&self.run.dirs.state, &report.summary);
+                complain(&format!(
+                    "report: {}/{}",
+                    self.shown_out(),
+                    files::REPORT_HTML
+                ));
                 match self.attest.evidence(&self.run.dirs.out) {
                     Ok(signed) => signed.iter().for_each(|signed| complain(signed)),
                     Err(why) => failures.push(why),

@@ -17,7 +17,7 @@ pub struct Render {
     #[arg(value_name = "DIR", required = true)]
     pub(super) runs: Vec<Utf8PathBuf>,
     /// Where the reports go [default: the run's folder; needed for several]
-    #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
+    #[arg(long, value_name = "DIR", env = "BOOTPROOF_REPORT_OUT")]
     out: Option<Utf8PathBuf>,
     /// Also print report.html to report.pdf, with headless Chromium
     #[arg(long)]

@@ -92,11 +92,13 @@ pub struct Line {
     pub took: String,
 }
 
-/// A scenario that shows nothing.
+/// Scenarios that show nothing, for one reason.
 #[derive(Debug)]
 pub struct Unproven {
-    pub line: Line,
+    pub word: &'static str,
+    pub class: String,
     pub reason: String,
+    pub lines: Vec<Line>,
 }
 
 /// A scenario that ran more than once.
@@ -144,15 +146,7 @@ impl Head {
             facts: facts::of(summary),
             images: images(summary),
             proven: proven(summary),
-            unproven: summary
-                .scenarios
-                .iter()
-                .filter(|scenario| is_unproven(scenario))
-                .map(|scenario| Unproven {
-                    line: line(scenario),
-                    reason: console(&why(summary, scenario)),
-                })
-                .collect(),
+            unproven: unproven(summary),
             repeated: summary
                 .scenarios
                 .iter()
@@ -218,6 +212,26 @@ fn images(summary: &RunSummary) -> Vec<Image> {
         }
     }
     images
+}
+
+fn unproven(summary: &RunSummary) -> Vec<Unproven> {
+    let mut groups: Vec<Unproven> = Vec::new();
+    for scenario in summary.scenarios.iter().filter(|s| is_unproven(s)) {
+        let (word, reason) = (scenario.word(), console(&why(summary, scenario)));
+        let same = groups
+            .iter_mut()
+            .find(|group| group.word == word && group.reason == reason);
+        match same {
+            Some(group) => group.lines.push(line(scenario)),
+            None => groups.push(Unproven {
+                word,
+                class: class_of(word),
+                reason,
+                lines: vec![line(scenario)],
+            }),
+        }
+    }
+    groups
 }
 
 fn proven(summary: &RunSummary) -> Vec<Proven> {

@@ -35,9 +35,10 @@ impl Picture {
     pub fn small(&self) -> Option<Vec<u8>> {
         let width = self.0.width().clamp(1, SHOWN);
         let height = self.0.height().clamp(1, (width * 3 / 4).max(1));
-        let corner = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(0, 0, width, height);
+        let left = self.0.width().saturating_sub(width) / 2;
+        let shown = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(left, 0, width, height);
         let small_height = (height * SMALL / width).max(1);
-        png(&corner.resize_exact(SMALL, small_height, FilterType::Triangle))
+        png(&shown.resize_exact(SMALL, small_height, FilterType::Triangle))
     }
 }
 

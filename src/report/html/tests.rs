@@ -81,6 +81,7 @@ fn the_summary_comes_first_with_the_outcome_what_failed_and_why() {
         "sha256:6874747064",
         "What this leaves unproven",
         "it starts from what &#34;Mending&#34; leaves, which failed",
+        ">Going on</a>",
         "this host cannot",
         "What was not green at once",
         "error at attempt 1: lost the connection to &#34;homepage&#34;: the domain is gone",

@@ -7,6 +7,7 @@ use bootproof_harness::evidence::Verdict;
 use super::shown;
 use crate::report::paint::Paint;
 use crate::report::summary::{RunSummary, Scenario};
+use crate::report::verdict::{self, is_unproven};
 
 /// Scenarios that are unproven for one reason.
 struct Group<'a> {
@@ -14,14 +15,6 @@ struct Group<'a> {
     word: &'static str,
     reason: String,
     scenarios: Vec<&'a Scenario>,
-}
-
-/// Whether nothing was shown of what a scenario promises, one way or the other.
-pub(super) fn is_unproven(scenario: &Scenario) -> bool {
-    matches!(
-        scenario.verdict,
-        None | Some(Verdict::Blocked | Verdict::Skipped)
-    )
 }
 
 /// Lists them by what kept them.
@@ -90,14 +83,7 @@ fn skipped(scenario: &Scenario) -> String {
 
 /// The scenario at the root of it: what is between was blocked itself.
 fn cause(summary: &RunSummary, scenario: &Scenario) -> String {
-    let parent_of = |scenario: &&Scenario| {
-        let parent = scenario.planned.parent.as_deref()?;
-        summary.scenarios.iter().find(|s| s.planned.id == parent)
-    };
-    let root = std::iter::successors(parent_of(&scenario), parent_of)
-        .take(summary.scenarios.len())
-        .find(|s| s.verdict != Some(Verdict::Blocked));
-    let Some(root) = root else {
+    let Some(root) = verdict::root(summary, scenario) else {
         return scenario.reason.clone().unwrap_or_default();
     };
     let what = match root.verdict {
