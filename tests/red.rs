@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -59,31 +61,6 @@ const RED: [Red; 7] = [
     },
 ];
 
-/// The lab's profile with the images that are broken on purpose.
-fn profile(folder: &Path) -> PathBuf {
-    copy(Path::new("containerfiles/debian"), folder);
-    copy(Path::new("tests/red/images"), folder);
-    let file = folder.join("profile.toml");
-    let [lab, added] = [&file, Path::new("tests/red/images.toml")]
-        .map(|path| std::fs::read_to_string(path).unwrap());
-    std::fs::write(&file, lab + "\n" + &added).unwrap();
-    file
-}
-
-/// Copies what is in a folder, with modes.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// The digest of what was pushed last as `NAME:TAG`.
 fn digest<'a>(run: &'a Value, image: &str) -> &'a str {
     let (name, tag) = image.split_once(':').unwrap();
@@ -136,7 +113,10 @@ fn a_wrong_product_fails_at_the_right_step() {
     let ended = Command::new(assert_cmd::cargo::cargo_bin("bootproof"))
         .env("BOOTPROOF_STATE", &state)
         .args(["run", FEATURE, "--jobs", "1", "--profile"])
-        .arg(profile(&dir.path().join("profile")))
+        .arg(common::lab_with(
+            &dir.path().join("profile"),
+            Path::new("tests/red"),
+        ))
         .arg("--out")
         .arg(&out)
         .stderr(File::create(&screen).unwrap())

@@ -137,6 +137,34 @@ impl Container {
         &self.label
     }
 
+    /// Its name among all that the run starts.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        let prefix = format!("bootproof-{}-", self.run.id);
+        self.name.strip_prefix(&prefix).unwrap_or(&self.name)
+    }
+
+    /// Everything it wrote to its console so far, without secrets.
+    pub async fn console(&self) -> String {
+        let ask = self.podman.podman().args(["logs", &self.name]);
+        match ask.deadline(self.run.host_deadline(PODMAN)).output().await {
+            Ok(output) => {
+                let both = [output.stdout, output.stderr].concat();
+                redact(&String::from_utf8_lossy(&both))
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// What podman knows of it, as JSON.
+    ///
+    /// # Errors
+    /// When podman does not say.
+    pub async fn inspect(&self) -> Result<String, ContainerError> {
+        let ask = self.podman.podman().args(["inspect", &self.name]);
+        Ok(self.host("inspect a container", ask).await?.text())
+    }
+
     /// Its name for podman.
     #[must_use]
     pub fn name(&self) -> &str {

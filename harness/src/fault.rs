@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::browser::BrowserError;
 use crate::container::ContainerError;
 use crate::disk::{DiskError, InstallFault};
 use crate::exec::ExecError;
@@ -163,6 +164,14 @@ impl Blame for ContainerError {
     }
 }
 
+impl Blame for BrowserError {
+    /// Only a page that is not to be had from a system that is shown to be alive is the product's, and who asked sees to
+    /// that.
+    fn fault(&self) -> Fault {
+        Infrastructure
+    }
+}
+
 /// A line of the table: what is seen, and whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
@@ -284,6 +293,16 @@ pub const TABLE: &[Seen] = &[
         "an answer over HTTP breaks off or does not come",
         Infrastructure,
         "whose fault is decided by what the machine says then",
+    ),
+    seen(
+        "a page does not load in the browser",
+        Infrastructure,
+        "whose fault is decided by what the machine says then",
+    ),
+    seen(
+        "the browser does not start, hangs or dies",
+        Infrastructure,
+        "the page had no say",
     ),
     seen(
         "a container of an image ends by itself",

@@ -32,6 +32,9 @@ pub enum Status {
     Missing,
 }
 
+/// The check of the browser, by name.
+const BROWSER: &str = "browser";
+
 /// One thing that was tried.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
@@ -100,6 +103,22 @@ impl HostReport {
     pub fn tiers(&self) -> Vec<Tier> {
         let can = self.tiers.iter().filter(|t| t.can);
         can.map(|t| t.tier).collect()
+    }
+
+    /// Whether it has a browser that opens pages.
+    ///
+    /// # Errors
+    /// Why not, with the fix.
+    pub fn browser(&self) -> Result<(), String> {
+        let check = self.checks.iter().find(|check| check.name == BROWSER);
+        match check {
+            Some(check) if check.status == Status::Ok => Ok(()),
+            Some(check) => Err(match &check.fix {
+                Some(fix) => format!("{} ({fix})", check.found),
+                None => check.found.clone(),
+            }),
+            None => Err("nobody has tried".to_owned()),
+        }
     }
 
     /// Whether it can run a tier.
@@ -205,7 +224,11 @@ impl Bench {
 /// When the state or cache folder cannot be used: then nothing can be tried.
 pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
     let bench = Bench::set_up(options)?;
-    let (containers, (kvm, outcome)) = tokio::join!(checks::podman(&bench), kvm::check(&bench));
+    let (containers, (kvm, outcome), browser) = tokio::join!(
+        checks::podman(&bench),
+        kvm::check(&bench),
+        checks::browser(&bench)
+    );
     let mut checks = containers;
     checks.push(checks::registry(&bench).await);
     checks.push(checks::skopeo(&bench).await);
@@ -218,7 +241,7 @@ pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
     checks.push(space::memory());
     checks.push(space::cores(&bench));
     checks.push(checks::ports(&bench, PortRange::from_env()));
-    checks.push(checks::browser(&bench).await);
+    checks.push(browser);
     let facts = bench.facts.clone();
     bench.clear().await?;
     let (accel, accel_reason) = outcome.accel();

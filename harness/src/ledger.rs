@@ -26,6 +26,7 @@ pub use owned::Owned;
 pub use ports::{PortError, PortLease, PortRange, Ports};
 pub use process::start_time;
 pub use remove::RemoveError;
+pub(crate) use remove::end_all_using;
 
 use crate::run::RunId;
 

@@ -4,6 +4,7 @@
 //! [`evidence::Event`]s; errors are values with the facts a person needs to act.
 
 pub mod bootc;
+pub mod browser;
 pub mod container;
 pub mod containerfile;
 pub mod disk;
@@ -16,6 +17,8 @@ pub mod http;
 pub mod image;
 pub mod ledger;
 pub mod machine;
+pub mod pages;
+pub mod picture;
 pub mod podman;
 pub mod privilege;
 pub mod problem;

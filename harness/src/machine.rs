@@ -4,6 +4,7 @@
 //! [`Halted`] is a machine that was shut down in order, whose disk others may begin from.
 
 mod boot;
+mod change;
 mod credentials;
 mod downtime;
 mod error;
@@ -36,6 +37,7 @@ use crate::evidence::{AttachmentKind, Boot, Event, Recorder};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
+use crate::pages::{Pages, Whose};
 use crate::run::Run;
 use crate::ssh::{Remote, Ssh, SshError};
 use spec::Files;
@@ -68,6 +70,8 @@ pub struct Machine {
     client: Option<String>,
     marker: String,
     boots: Vec<Boot>,
+    /// Who looks at its page.
+    pages: Option<Pages>,
     /// How often userspace alone was started anew since the kernel was.
     soft_reboots: u32,
 }
@@ -144,10 +148,37 @@ impl Machine {
             .map(|port| format!("http://127.0.0.1:{port}"))
     }
 
+    /// Whose its page is now.
+    #[must_use]
+    pub fn whose(&self) -> Whose {
+        Whose {
+            machine: self.spec.name.clone(),
+            domain: Some(self.domain.clone()),
+            label: self.label.clone(),
+            boot: self.boots.last().map_or(0, |boot| boot.index),
+        }
+    }
+
     /// The file its console is written to.
     #[must_use]
     pub fn console_path(&self) -> &Utf8Path {
         self.console.path()
+    }
+
+    /// What libvirt is doing with its domain.
+    ///
+    /// # Errors
+    /// When libvirt does not answer.
+    pub async fn state(&self) -> Result<DomainState, LibvirtError> {
+        self.hypervisor.state(&self.domain).await
+    }
+
+    /// Its domain as libvirt has it, as XML.
+    ///
+    /// # Errors
+    /// When libvirt does not answer, or knows no such domain.
+    pub async fn xml(&self) -> Result<String, LibvirtError> {
+        self.hypervisor.xml(&self.domain).await
     }
 
     /// The last lines of its console.

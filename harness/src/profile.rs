@@ -22,6 +22,7 @@ pub use error::ProfileError;
 pub use redact::Redaction;
 
 use crate::containerfile;
+use crate::picture::Tolerance;
 use crate::problem::{Problem, Source};
 
 /// The number of the profile schema.
@@ -231,6 +232,8 @@ pub struct Profile {
     pub after_rollback: Option<AfterRollback>,
     /// What of a snapshot is not compared, in order.
     pub redactions: Vec<Redaction>,
+    /// How far two pictures of a page may be apart and still look the same.
+    pub pictures: Tolerance,
     /// The old release.
     pub old: Release,
     /// The new release.

@@ -199,6 +199,19 @@ impl Run {
         under_kvm.mul_f64(self.accel.slowness() * self.timeout_scale)
     }
 
+    /// Stores a file of evidence below the run's folder. The bytes are stored as they are: secrets in texts are the
+    /// caller's to take out.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = self.dirs.out.join(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, bytes)
+    }
+
     /// A host command's deadline, scaled by the user only.
     #[must_use]
     pub fn host_deadline(&self, deadline: Duration) -> Duration {

@@ -1,5 +1,6 @@
 //! What `run` and `report` are asked about signing.
 
+use bootproof_harness::secret;
 use camino::Utf8PathBuf;
 use clap::Args;
 
@@ -50,12 +51,13 @@ impl Sign {
         Ok(Some(attest::private_key(&key, password.as_ref())?))
     }
 
-    /// Where the report can be read.
+    /// Where the report can be read; a password in it is nobody's business.
     ///
     /// # Errors
     /// When it is no address.
     pub fn url(&self, settings: &Settings) -> Result<Option<String>, Ended> {
         let url = self.report_url.as_ref().or(settings.report_url.as_ref());
+        secret::register_addresses(url);
         match url {
             Some(url) if !url.contains("://") || url.contains(char::is_whitespace) => {
                 let problem = Problem::new("--report-url", format!("{url:?} is no address"));
@@ -63,7 +65,7 @@ impl Sign {
                     .help("such as https://ci.example.com/runs/7/report.html")
                     .into())
             }
-            url => Ok(url.cloned()),
+            url => Ok(url.map(|url| secret::redact(url))),
         }
     }
 
@@ -124,5 +126,22 @@ impl Ready {
             self.out
         ));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_reports_address_is_not_signed() {
+        let sign = Sign {
+            key: None,
+            password_file: None,
+            report_url: Some("https://me:a-long-password-0042@ci.example.com/7".to_owned()),
+        };
+        let url = sign.url(&Settings::default()).unwrap().unwrap();
+        assert!(!url.contains("a-long-password-0042"), "{url}");
+        assert!(url.ends_with("@ci.example.com/7"), "{url}");
     }
 }

@@ -6,14 +6,28 @@ mod unproven;
 use std::fmt::Write as _;
 
 use bootproof_harness::evidence::Verdict;
+use bootproof_harness::exec::quote;
 
 use super::paint::{Paint, duration};
-use super::summary::{NOT_RUN, RunSummary, Scenario, UNFINISHED};
+use super::summary::{Attachment, NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::timing::Row;
 use super::verdict::is_unproven;
 
 /// How many lines of a reason are shown; the record holds all of it.
 const REASON_LINES: usize = 14;
+
+/// From how many files on a folder is named once.
+const FOLDED: usize = 3;
+
+/// The options that make a run another one; those that choose scenarios, or say where evidence goes, do not.
+const CARRIED: [&str; 6] = [
+    "--profile",
+    "--accel",
+    "--registry",
+    "--authfile",
+    "--registry-ca",
+    "--timeout-scale",
+];
 
 /// The last screen of a run.
 pub fn render(summary: &RunSummary, out: &str, paint: Paint) -> String {
@@ -22,7 +36,7 @@ pub fn render(summary: &RunSummary, out: &str, paint: Paint) -> String {
     timing(&mut text, &summary.timing, summary.seconds, paint);
     for scenario in &summary.scenarios {
         if !is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
-            did_not_pass(&mut text, scenario, out, paint);
+            did_not_pass(&mut text, scenario, &summary.arguments, out, paint);
         }
     }
     unproven::list(&mut text, summary, paint);
@@ -76,7 +90,13 @@ fn counts(summary: &RunSummary, paint: Paint) -> String {
     )
 }
 
-fn did_not_pass(text: &mut String, scenario: &Scenario, out: &str, paint: Paint) {
+fn did_not_pass(
+    text: &mut String,
+    scenario: &Scenario,
+    arguments: &[String],
+    out: &str,
+    paint: Paint,
+) {
     let Some(verdict) = scenario.verdict else {
         return;
     };
@@ -102,13 +122,58 @@ fn did_not_pass(text: &mut String, scenario: &Scenario, out: &str, paint: Paint)
     for line in shown(scenario.reason.as_deref().unwrap_or_default()) {
         let _ = writeln!(text, "  {line}");
     }
-    for attachment in &scenario.attachments {
-        let _ = writeln!(
-            text,
-            "  {}",
-            paint.dim(&format!("{}: {out}/{}", attachment.name, attachment.path))
-        );
+    for line in files(&scenario.attachments, out) {
+        let _ = writeln!(text, "  {}", paint.dim(&line));
     }
+    let _ = writeln!(text, "  again: {}", again(&planned.id, arguments));
+}
+
+/// Where the evidence is: a folder of many files is named once, with what is in it.
+fn files(attachments: &[Attachment], out: &str) -> Vec<String> {
+    let place = |a: &Attachment| {
+        a.path
+            .rsplit_once('/')
+            .map(|(f, n)| (f.to_owned(), n.to_owned()))
+    };
+    let mut lines = Vec::new();
+    let mut told: Vec<String> = Vec::new();
+    for attachment in attachments {
+        let Some((folder, _)) = place(attachment) else {
+            lines.push(format!("{}: {out}/{}", attachment.name, attachment.path));
+            continue;
+        };
+        let with_it = attachments
+            .iter()
+            .filter_map(place)
+            .filter(|(f, _)| *f == folder);
+        let names: Vec<String> = with_it.map(|(_, name)| name).collect();
+        if names.len() < FOLDED {
+            lines.push(format!("{}: {out}/{}", attachment.name, attachment.path));
+        } else if !told.contains(&folder) {
+            lines.push(format!("{out}/{folder}: {}", names.join(", ")));
+            told.push(folder);
+        }
+    }
+    lines
+}
+
+/// The command that runs a scenario again as it was run, with what it starts from, and keeps its machine to look inside.
+fn again(id: &str, arguments: &[String]) -> String {
+    let mut words = vec!["bootproof".to_owned(), "run".to_owned(), quote(id)];
+    let mut given = arguments.iter();
+    while let Some(argument) = given.next() {
+        let name = argument
+            .split_once('=')
+            .map_or(argument.as_str(), |(name, _)| name);
+        if CARRIED.contains(&name) {
+            words.push(quote(argument));
+            if name == argument {
+                words.extend(given.next().map(|value| quote(value)));
+            }
+        }
+    }
+    words.extend(["--keep".to_owned(), "on-failure".to_owned()]);
+    words.join(" ")
 }
 
 /// The beginning and the end of a long reason.
@@ -220,6 +285,7 @@ mod tests {
             "failed scenario 2\n  a.feature:4: Then the homepage answers 200\n",
             "  waited 3.0 s for HTTP 200 from homepage; last: 404\n",
             "  console: bootproof-out/0badcafe/homepage/console.log\n",
+            "  again: bootproof run a.feature:2 --keep on-failure\n",
             "bootproof shell homepage --run 0badcafe",
             "3 scenarios: 1 failed, 2 not run · 4.0 s",
             "HTTP                    3.0 s   75 %",
@@ -228,6 +294,57 @@ mod tests {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
         }
         assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_folder_of_many_files_is_named_once() {
+        let attached = |path: &str| Attachment {
+            name: format!("{path} itself"),
+            path: path.to_owned(),
+            kind: None,
+            machine: None,
+            run: None,
+            attempt: 1,
+            step: None,
+        };
+        let all = [
+            "machines/a/x",
+            "pages/a/p.html",
+            "machines/a/y",
+            "pages/a/p.png",
+            "machines/a/z",
+            "top",
+        ];
+        let all: Vec<Attachment> = all.into_iter().map(attached).collect();
+        assert_eq!(
+            files(&all, "OUT"),
+            [
+                "OUT/machines/a: x, y, z",
+                "pages/a/p.html itself: OUT/pages/a/p.html",
+                "pages/a/p.png itself: OUT/pages/a/p.png",
+                "top itself: OUT/top",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_scenario_is_run_again_as_it_was() {
+        let given = [
+            "run",
+            "features",
+            "--profile",
+            "my profile.toml",
+            "--jobs",
+            "2",
+            "--accel=tcg",
+            "--out",
+            "x",
+        ];
+        let given: Vec<String> = given.into_iter().map(str::to_owned).collect();
+        assert_eq!(
+            again("features/a.feature:7", &given),
+            "bootproof run features/a.feature:7 --profile 'my profile.toml' --accel=tcg --keep on-failure"
+        );
     }
 
     #[test]

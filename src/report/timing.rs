@@ -37,7 +37,7 @@ impl Row {
     }
 }
 
-const KINDS: [Work; 9] = [
+const KINDS: [Work; 10] = [
     Work::Probe,
     Work::ImageBuild,
     Work::Push,
@@ -45,6 +45,7 @@ const KINDS: [Work; 9] = [
     Work::Boot,
     Work::GuestCommand,
     Work::Http,
+    Work::Browser,
     Work::Waiting,
     Work::Harness,
 ];

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions};
 use bootproof_harness::run::Accel;
 
-use super::plan::Tier;
+use super::plan::{Scenario, Tier};
 use crate::cli::{AccelChoice, Ended, TierChoice};
+
+/// The tag of scenarios that are nothing without a browser.
+const BROWSER: &str = "browser";
 
 /// What a host can do for a run.
 #[derive(Debug, Clone)]
@@ -57,14 +60,28 @@ impl Capability {
         })
     }
 
-    /// Why this host cannot run scenarios of a tier; `None` when it can.
-    pub fn lacks(&self, tier: Tier) -> Option<String> {
-        let tier = match (tier, self.accel) {
+    /// Why this host cannot run a scenario; `None` when it can.
+    pub fn lacks(&self, scenario: &Scenario) -> Option<String> {
+        let tier = match (scenario.tier, self.accel) {
             (Tier::Application, _) => host::Tier::Application,
             (Tier::Machine, Accel::Tcg) => host::Tier::MachineTcg,
             (Tier::Machine, Accel::Kvm) => host::Tier::MachineKvm,
         };
-        self.report.can(tier).err().map(|why| why.to_string())
+        if let Err(why) = self.report.can(tier) {
+            return Some(why.to_string());
+        }
+        // Known before anything is built for it; a scenario that is not tagged finds out at its step.
+        let looks = scenario.tags.iter().any(|tag| tag == BROWSER);
+        let why = looks.then(|| self.browser().err()).flatten()?;
+        Some(format!("this host has no browser that works: {why}"))
+    }
+
+    /// Whether this host has a browser that works.
+    ///
+    /// # Errors
+    /// Why not, with the fix.
+    pub fn browser(&self) -> Result<(), String> {
+        self.report.browser()
     }
 }
 

@@ -10,7 +10,7 @@ mod runner;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bootproof_harness::evidence::Recorder;
+use bootproof_harness::evidence::{Recorder, Verdict};
 use cucumber::gherkin;
 use cucumber::step::Collection;
 use cucumber::{Cucumber, cli, parser};
@@ -42,7 +42,7 @@ pub trait Stage<W>: 'static {
     /// Before the first step.
     fn enter(&self, world: &mut W, begin: Begin);
     /// After the last step, whatever became of it; machines are handed on, kept or released here.
-    fn leave<'a>(&'a self, world: &'a mut W, passed: bool) -> LocalBoxFuture<'a, ()>;
+    fn leave<'a>(&'a self, world: &'a mut W, verdict: Verdict) -> LocalBoxFuture<'a, ()>;
 }
 
 /// How scenarios are run.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bootproof_harness::evidence::Verdict;
 use bootproof_steps::{Entered, Shared, World};
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
@@ -39,7 +40,7 @@ impl Stage<World> for Live {
         );
     }
 
-    fn leave<'a>(&'a self, world: &'a mut World, passed: bool) -> LocalBoxFuture<'a, ()> {
-        world.leave(passed).boxed_local()
+    fn leave<'a>(&'a self, world: &'a mut World, verdict: Verdict) -> LocalBoxFuture<'a, ()> {
+        world.leave(verdict).boxed_local()
     }
 }

@@ -287,6 +287,7 @@ impl Begun {
             registry: asked.registry.clone(),
             snapshots: self.places.snapshots().map_err(|p| p.to_string())?,
             guest_source: self.places.guest().map_err(|p| p.to_string())?,
+            browser: self.capability.browser(),
         };
         let slowness = self.run.accel.slowness() * self.run.timeout_scale;
         let rules = Rules {
@@ -295,7 +296,7 @@ impl Begun {
             budget: asked.scenario_budget.mul_f64(slowness),
         };
         let capability = &self.capability;
-        let chosen = host::chosen(&asked.plan, &asked.chosen, |s| capability.lacks(s.tier));
+        let chosen = host::chosen(&asked.plan, &asked.chosen, |s| capability.lacks(s));
         let shared = Shared::new(self.run.clone(), self.profile.clone(), options);
         let stage = Live::new(shared.clone());
         let collection = World::collection();

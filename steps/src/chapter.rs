@@ -1,3 +1,4 @@
+mod browser;
 mod containers;
 mod database;
 mod deployments;

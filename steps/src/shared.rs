@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bootproof_harness::browser::Browser;
 use bootproof_harness::disk::Disks;
 use bootproof_harness::evidence::Event;
 use bootproof_harness::http::Http;
 use bootproof_harness::image::Images;
 use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Halted, Hypervisor, Machines};
+use bootproof_harness::pages::Pages;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::{Registry, Remote};
@@ -31,6 +33,8 @@ pub struct Options {
     pub snapshots: Utf8PathBuf,
     /// The source of the lab's client.
     pub guest_source: Utf8PathBuf,
+    /// Whether this host has a browser that works; why not, with the fix.
+    pub browser: Result<(), String>,
 }
 
 /// A machine that was shut down so that several scenarios can start from its disk.
@@ -58,6 +62,8 @@ pub struct Shared {
     run: Run,
     profile: Arc<Profile>,
     options: Options,
+    browser: Result<Browser, String>,
+    pages: Pages,
     images: OnceCell<Images>,
     machines: OnceCell<Machines>,
     lines: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Line>>>>>,
@@ -78,7 +84,10 @@ impl Shared {
     /// For a run; nothing is started yet.
     #[must_use]
     pub fn new(run: Run, profile: Profile, options: Options) -> Arc<Self> {
+        let browser = options.browser.clone().map(|()| Browser::of(&run));
         Arc::new(Self {
+            pages: Pages::new(browser.clone().ok()),
+            browser,
             run,
             profile: Arc::new(profile),
             options,
@@ -105,6 +114,9 @@ impl Shared {
         for line in lines.into_values().filter_map(|cell| cell.get().cloned()) {
             let stopped = line.images.registry().stop().await;
             errors.extend(stopped.map_err(at_fault).err());
+        }
+        if let Ok(browser) = &self.browser {
+            browser.stop().await;
         }
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
@@ -188,13 +200,27 @@ impl Shared {
             .map_err(|e| StepError::sorted(&e, true))?;
         let range = PortRange::from_env().map_err(|e| StepError::sorted(&e, true))?;
         let ports = Ports::new(&self.run.dirs.state, range);
-        Machines::new(self.run.clone(), hypervisor, ports).map_err(|e| StepError::sorted(&e, true))
+        let machines = Machines::new(self.run.clone(), hypervisor, ports)
+            .map_err(|e| StepError::sorted(&e, true))?;
+        Ok(machines.showing(self.pages.clone()))
     }
 
     /// The cache of disks, recorded under a scenario.
     pub(crate) async fn disks(&self, run: Run) -> Result<Disks, StepError> {
         let podman = self.images().await?.registry().podman().clone();
         Ok(Disks::new(run, podman))
+    }
+
+    /// The browser.
+    pub(crate) fn browser(&self) -> Result<&Browser, StepError> {
+        self.browser.as_ref().map_err(|why| {
+            StepError::Skipped(format!("this host has no browser that works: {why}"))
+        })
+    }
+
+    /// What is kept of pages.
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     /// A visitor for pages.

@@ -64,6 +64,28 @@ pub fn matches(
     )))
 }
 
+/// Leaves a picture that there is no snapshot of as `NAME.new.png` where snapshots may be written, as insta does with
+/// texts: not in CI and not for a release. Its path, where it was written.
+///
+/// # Errors
+/// When it may be written and cannot.
+pub fn pending_picture(
+    folder: &Utf8Path,
+    name: &str,
+    png: &[u8],
+) -> Result<Option<Utf8PathBuf>, StepError> {
+    // insta's own setting, which the command makes once for the whole run.
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "no") {
+        return Ok(None);
+    }
+    let path = folder.join(format!("{name}.new.png"));
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, png));
+    match written {
+        Ok(()) => Ok(Some(path)),
+        Err(error) => Err(StepError::error(format!("cannot write {path}: {error}"))),
+    }
+}
+
 /// A snapshot file's text below its two header lines.
 fn contents(snapshot: &str) -> &str {
     snapshot

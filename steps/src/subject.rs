@@ -8,6 +8,7 @@ use bootproof_harness::container::Container;
 use bootproof_harness::evidence::Recorder;
 use bootproof_harness::fault::Blame;
 use bootproof_harness::machine::Machine;
+use bootproof_harness::pages::Whose;
 use bootproof_harness::ssh::Remote;
 
 use crate::StepError;
@@ -145,6 +146,27 @@ impl Subject {
             System::Container(container) => Some(format!("http://127.0.0.1:{}", container.port())),
         };
         url.ok_or_else(|| StepError::error(format!("port {port} is not forwarded")))
+    }
+
+    /// Whose its page is now.
+    pub(crate) fn whose(&self) -> Whose {
+        match &self.system {
+            System::Machine(machine) => machine.whose(),
+            System::Container(container) => Whose {
+                machine: container.label().to_owned(),
+                domain: None,
+                label: container.place().to_owned(),
+                boot: 0,
+            },
+        }
+    }
+
+    /// Lets work go on as long as the machine does; a container has nobody to tell.
+    pub(crate) async fn watched<T>(&self, work: impl Future<Output = T>) -> Result<T, StepError> {
+        match &self.system {
+            System::Machine(machine) => machine.watched(work).await.map_err(at_fault),
+            System::Container(_) => Ok(work.await),
+        }
     }
 
     /// Runs a line for a shell as root, its input given; it has to succeed.

@@ -99,6 +99,10 @@ const CHAPTERS: &[(&str, &str)] = &[
         include_str!("chapter/pages.rs"),
     ),
     (
+        "steps/src/chapter/browser.rs",
+        include_str!("chapter/browser.rs"),
+    ),
+    (
         "steps/src/chapter/system.rs",
         include_str!("chapter/system.rs"),
     ),

@@ -1,7 +1,9 @@
 //! The World of a scenario: what it works with, and what becomes of it at the end.
 
+mod browser;
 mod database;
 mod deployments;
+mod evidence;
 mod faults;
 mod files;
 mod images;
@@ -13,7 +15,7 @@ mod system;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bootproof_harness::evidence::{Event, Recorder};
+use bootproof_harness::evidence::{Event, Recorder, Verdict};
 
 pub(crate) use deployments::Slot;
 
@@ -73,21 +75,23 @@ impl World {
         });
     }
 
-    /// Ends it: its machines are handed to the scenario that starts from it, kept, or released.
-    pub async fn leave(&mut self, passed: bool) {
+    /// Ends it: its machines are handed to the scenario that starts from it, kept, or released. Of those of a scenario that
+    /// failed, or that an error ended, what can be seen is stored first.
+    pub async fn leave(&mut self, verdict: Verdict) {
         let Some(scene) = self.scene.take() else {
             return;
         };
         let subjects = std::mem::take(&mut self.subjects);
-        if passed && scene.entered.heirs > 0 {
+        if verdict == Verdict::Passed && scene.entered.heirs > 0 {
             scene.shared.leave(&scene.entered, subjects).await;
             return;
         }
         for subject in subjects.into_values() {
-            if !passed {
-                machines::look_closer(&scene, &subject).await;
+            let went_wrong = matches!(verdict, Verdict::Failed | Verdict::Error);
+            if went_wrong {
+                evidence::look_closer(&scene, &subject).await;
             }
-            if let Err(error) = subject.release(scene.shared.keeps(passed)).await {
+            if let Err(error) = subject.release(scene.shared.keeps(!went_wrong)).await {
                 scene.recorder.record(Event::Warning {
                     message: error.to_string(),
                 });

@@ -108,3 +108,30 @@ impl Project {
         left
     }
 }
+
+/// The lab's profile with a test's own images, `ADDED/images` and `ADDED/images.toml`; its file.
+#[allow(dead_code, reason = "not every test has images")]
+pub fn lab_with(folder: &Path, added: &Path) -> PathBuf {
+    copy(Path::new("containerfiles/debian"), folder);
+    copy(&added.join("images"), folder);
+    let file = folder.join("profile.toml");
+    let [lab, added] = [file.clone(), added.join("images.toml")]
+        .map(|path| std::fs::read_to_string(path).unwrap());
+    std::fs::write(&file, lab + "\n" + &added).unwrap();
+    file
+}
+
+/// Copies what is in a folder, with modes.
+#[allow(dead_code, reason = "not every test has images")]
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

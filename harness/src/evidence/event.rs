@@ -74,6 +74,8 @@ pub enum Work {
     GuestCommand,
     /// An HTTP request.
     Http,
+    /// A page opened in a browser.
+    Browser,
     /// Waiting for anything else.
     Waiting,
     /// Trying what the host can do, before anything runs.
@@ -93,6 +95,7 @@ impl Work {
             Self::Boot => "boot",
             Self::GuestCommand => "guest command",
             Self::Http => "HTTP",
+            Self::Browser => "browser",
             Self::Waiting => "waiting",
             Self::Probe => "host probe",
             Self::Harness => "harness itself",

@@ -219,6 +219,26 @@ fn samples() -> Vec<(&'static str, Vec<Box<dyn Blame>>)> {
         ("something that is not HTTP", vec![Box::new(garbage)]),
         ("an answer over HTTP", vec![Box::new(broken)]),
         (
+            "a page does not load",
+            vec![
+                Box::new(BrowserError::Slow {
+                    url: "http://127.0.0.1:1/".to_owned(),
+                    waited: Duration::from_secs(1),
+                }),
+                Box::new(BrowserError::NoPage {
+                    url: "http://127.0.0.1:1/".to_owned(),
+                    why: "net::ERR_CONNECTION_REFUSED".to_owned(),
+                }),
+            ],
+        ),
+        (
+            "the browser does not start",
+            vec![Box::new(BrowserError::Hangs {
+                why: "waited 9.0 s for the browser to show http://127.0.0.1:1/".to_owned(),
+                log: String::new(),
+            })],
+        ),
+        (
             "a container of an image ends",
             vec![Box::new(ended), Box::new(not_up(true))],
         ),

@@ -1,5 +1,7 @@
 //! Processes as `/proc` shows them: a pid alone does not say who it is.
 
+use camino::Utf8Path;
+
 /// One line of `/proc/PID/stat`, as far as it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -52,6 +54,18 @@ pub(super) fn arguments(pid: i32) -> Vec<String> {
     parts
         .map(|part| String::from_utf8_lossy(part).into_owned())
         .collect()
+}
+
+/// The processes with a path below a folder among their arguments, as such or after a `=`.
+pub(super) fn using(folder: &Utf8Path) -> Vec<Stat> {
+    let inside = |arg: &String| {
+        let path = arg.split_once('=').map_or(arg.as_str(), |(_, path)| path);
+        path.strip_prefix(folder.as_str())
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut all = all();
+    all.retain(|stat| arguments(stat.pid).iter().any(inside));
+    all
 }
 
 /// Whether a process has an argument that `matches`.

@@ -247,19 +247,38 @@ impl<'a> Remover<'a> {
         if !folder.starts_with(runs.canonicalize_utf8().unwrap_or(runs)) {
             return Ok(());
         }
-        let inside = |arg: &String| {
-            let path = arg.split_once('=').map_or(arg.as_str(), |(_, path)| path);
-            path.strip_prefix(folder.as_str())
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
-        for stat in process::all() {
-            let orphan = stat.parent == 1 && stat.group == stat.pid;
-            if orphan && process::arguments(stat.pid).iter().any(inside) {
-                end_process(stat.pid, stat.started, "started in the folder").await?;
+        let all = process::all();
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        let own = process::stat(own).map(|s| s.group);
+        for stat in process::using(folder) {
+            // Its group's first process may be gone: a browser outlives the driver that started it.
+            let leads = stat.group == stat.pid || !all.iter().any(|s| s.pid == stat.group);
+            if stat.parent == 1 && leads && own != Some(stat.group) {
+                end_group(stat.group, "started in the folder").await?;
             }
         }
         Ok(())
     }
+}
+
+/// Ends every process that has a path below a folder among its arguments, after a moment to end by itself. Only for
+/// folders in which nobody but the caller starts anything.
+pub(crate) async fn end_all_using(folder: &Utf8Path) -> Result<(), RemoveError> {
+    let gone = async || match process::using(folder).len() {
+        0 => Look::Ready(()),
+        n => Look::Not(format!("{n} run")),
+    };
+    if until("them to end", GRACE / 5, gone).await.is_ok() {
+        return Ok(());
+    }
+    for stat in process::using(folder) {
+        if let Some(pid) = Pid::from_raw(stat.pid) {
+            // One that has ended meanwhile is no error.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+    let ended = until("them to end", GRACE, gone).await;
+    ended.map_err(|error| still("processes of", folder.as_str(), &error.to_string()))
 }
 
 fn still(kind: &str, name: &str, why: &str) -> RemoveError {
@@ -321,9 +340,9 @@ async fn end_process(pid: i32, started: u64, what: &str) -> Result<(), RemoveErr
         why: why.to_owned(),
     };
     let own_group = process::stat(i32::try_from(std::process::id()).unwrap_or(0));
-    let Some(group) = (pid > 1).then(|| Pid::from_raw(pid)).flatten() else {
+    if pid <= 1 {
         return Err(not_ours("its number is not one of a process"));
-    };
+    }
     if own_group.is_some_and(|own| own.group == pid) {
         return Err(not_ours("it leads the process group of this program"));
     }
@@ -334,8 +353,16 @@ async fn end_process(pid: i32, started: u64, what: &str) -> Result<(), RemoveErr
     if stat.group != pid {
         return Err(not_ours("it has no process group of its own"));
     }
+    end_group(pid, what).await
+}
+
+/// Ends every process of a group: asks, then kills.
+async fn end_group(number: i32, what: &str) -> Result<(), RemoveError> {
+    let Some(group) = (number > 1).then(|| Pid::from_raw(number)).flatten() else {
+        return Ok(());
+    };
     let gone = async || {
-        if process::all().iter().any(|s| s.group == pid) {
+        if process::all().iter().any(|s| s.group == number) {
             Look::Not("it runs".to_owned())
         } else {
             Look::Ready(())
@@ -348,7 +375,7 @@ async fn end_process(pid: i32, started: u64, what: &str) -> Result<(), RemoveErr
     kill_group(group, Signal::KILL);
     until("it to end", GRACE, gone)
         .await
-        .map_err(|error| still("process", &format!("{pid} ({what})"), &error.to_string()))
+        .map_err(|error| still("process", &format!("{number} ({what})"), &error.to_string()))
 }
 
 /// The loop devices a file is behind, also when it has been deleted.

@@ -9,6 +9,7 @@ use super::promise::{self, Held, Shown};
 use super::{CONSOLE, Machine, MachineError};
 use crate::bootc::{Host, Verb};
 use crate::evidence::{Boot, Event, Work};
+use crate::pages::Whose;
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};
 
@@ -20,6 +21,9 @@ const SETTLE: Duration = Duration::from_secs(60);
 
 /// How long questions about itself may take, as measured under KVM.
 const QUESTION: Duration = Duration::from_secs(30);
+
+/// How long its page may take to answer when it is looked at without a step asking, as measured under KVM.
+const PAGE: Duration = Duration::from_secs(2);
 
 /// Among how many last lines of the console a login prompt counts: the kernel may write after it.
 const PROMPT: usize = 8;
@@ -149,6 +153,7 @@ impl Machine {
             domain: Some(self.domain.clone()),
             boot: boot.clone(),
         });
+        self.look_at_page(boot.index).await;
         let failed_before = self.boots.last().map(|b| b.failed_units.clone());
         let held = Held {
             digest: expected.as_deref(),
@@ -281,6 +286,24 @@ impl Machine {
                 })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps what its page is in a boot; a page that is not there is a fact, whose judgement is a step's.
+    async fn look_at_page(&self, boot: u32) {
+        let (Some(pages), Some((port, path))) = (&self.pages, &self.spec.page) else {
+            return;
+        };
+        if let Some(url) = self.url(*port) {
+            let whose = Whose {
+                boot,
+                ..self.whose()
+            };
+            let patience = self.run.guest_deadline(PAGE);
+            let url = url + path;
+            let looked = pages.visit(&self.run, &whose, &url, patience);
+            // A machine that ends meanwhile is told by whoever waits on it next.
+            let _ = self.watched(looked).await;
         }
     }
 

@@ -197,6 +197,14 @@ impl Hypervisor {
         }
     }
 
+    /// A domain as XML, without what libvirt takes for its security-relevant parts.
+    ///
+    /// # Errors
+    /// When libvirt does not answer, or knows no such domain.
+    pub async fn xml(&self, domain: &str) -> Result<String, LibvirtError> {
+        Ok(self.virsh(["dumpxml", domain]).await?.text())
+    }
+
     /// Stops a domain at once and forgets it. One that is gone already is no error.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use super::downtime::Watch;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
 use crate::evidence::{Boot, Work};
+use crate::exec::Output;
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};
 
@@ -26,7 +27,8 @@ impl Machine {
         let remote = Remote::argv(["systemctl", "reboot"])
             .as_root()
             .deadline(self.run.guest_deadline(ACCEPT));
-        self.reboot_by(remote, digest).await
+        let before = self.this_boot();
+        self.reboot_to(remote, None, digest, before).await
     }
 
     /// Runs a verb that reboots by itself (`--apply`), waits for the next boot, and holds it to its promises.
@@ -42,7 +44,8 @@ impl Machine {
         let remote = Remote::argv(verb.argv())
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
-        self.reboot_by(remote, digest).await
+        let before = self.this_boot();
+        self.reboot_to(remote, Some(verb), digest, before).await
     }
 
     async fn expected_digest(&self, expected: Expected) -> Result<Option<String>, MachineError> {
@@ -53,24 +56,19 @@ impl Machine {
         })
     }
 
-    async fn reboot_by(
-        &mut self,
-        remote: Remote,
-        digest: Option<String>,
-    ) -> Result<&Boot, MachineError> {
-        let before = self.this_boot();
-        self.reboot_to(remote, digest, before).await
-    }
-
     async fn reboot_to(
         &mut self,
         remote: Remote,
+        verb: Option<&Verb>,
         expected: Option<String>,
         before: Before,
     ) -> Result<&Boot, MachineError> {
         let watch = self.watch_page();
         let began = Instant::now();
-        self.tell(remote).await?;
+        let told = self.tell(remote).await?;
+        if let Some(verb) = verb {
+            self.applied(verb, told.as_ref());
+        }
         // What the old boot wrote is no alarm of the new one's, and its connections lead nowhere.
         self.console.mark();
         self.ssh.forget();
@@ -99,7 +97,7 @@ impl Machine {
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
         let before = Before::Soft(self.soft_reboots);
-        self.reboot_to(remote, digest, before).await
+        self.reboot_to(remote, Some(verb), digest, before).await
     }
 
     /// Waits for a reboot that nobody here asked for, and holds the boot to its promises.
@@ -133,10 +131,11 @@ impl Machine {
         Watch::begin(&url)
     }
 
-    /// Runs a command that takes its own connection down.
-    async fn tell(&self, remote: Remote) -> Result<(), MachineError> {
+    /// Runs a command that takes its own connection down; what it printed, where the connection lasted so long.
+    async fn tell(&self, remote: Remote) -> Result<Option<Output>, MachineError> {
         match self.watched(self.ssh.run(remote)).await? {
-            Ok(_) | Err(SshError::Lost { .. }) => Ok(()),
+            Ok(output) => Ok(Some(output)),
+            Err(SshError::Lost { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

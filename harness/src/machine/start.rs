@@ -17,6 +17,7 @@ use crate::evidence::Event;
 use crate::exec::Cmd;
 use crate::guardian::{ConsoleReader, Guardian};
 use crate::ledger::{EntryId, PortLease, Ports, Resource};
+use crate::pages::Pages;
 use crate::run::Run;
 use crate::ssh::{KeyError, KeyPair, Login, Ssh};
 
@@ -30,6 +31,8 @@ pub struct Machines {
     hypervisor: Hypervisor,
     ports: Ports,
     login_key: KeyPair,
+    /// Who looks at their pages.
+    pages: Option<Pages>,
     /// The labels that are taken: scenarios side by side have machines of the same name.
     labels: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -46,8 +49,18 @@ impl Machines {
             hypervisor,
             ports,
             login_key,
+            pages: None,
             labels: Arc::default(),
         })
+    }
+
+    /// The same machines; their pages are looked at after each boot.
+    #[must_use]
+    pub fn showing(self, pages: Pages) -> Self {
+        Self {
+            pages: Some(pages),
+            ..self
+        }
     }
 
     /// The folder of all machines below a run's scratch folder.
@@ -157,6 +170,7 @@ impl Machines {
             client: None,
             marker: format!("{}-{}", self.run.id, slug(&spec.name)),
             boots: spec.history.clone(),
+            pages: self.pages.clone(),
             soft_reboots: 0,
             spec,
         })

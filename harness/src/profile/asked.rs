@@ -34,6 +34,8 @@ pub(super) struct Asked {
     #[serde(default)]
     pub snapshots: Snapshots,
     #[serde(default)]
+    pub pictures: Pictures,
+    #[serde(default)]
     pub bases: BTreeMap<Spanned<String>, Base>,
     pub images: BTreeMap<Spanned<String>, Image>,
     #[serde(default)]
@@ -91,6 +93,13 @@ pub(super) struct Database {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Snapshots {
     pub redact: Vec<Redact>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pictures {
+    pub channel: Option<u8>,
+    pub share: Option<Spanned<f64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -14,6 +14,7 @@ use super::{
     BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, NAMESPACE, Profile, REGISTRY_NAME,
     Redaction, Release, ReleaseName, UpdateSpec, WebSpec, units,
 };
+use crate::picture::Tolerance;
 use crate::problem::{Problem, Source, nearest};
 
 const PLACEHOLDERS: [&str; 3] = ["base", "tag", "release"];
@@ -36,6 +37,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
     let tags = resolver.tags(asked.tags, &asked.releases);
     let redactions = resolver.redactions(asked.snapshots, &asked.releases);
     let images = resolver.images(asked.images);
+    let pictures = resolver.pictures(asked.pictures);
     let update = resolver.update(asked.update, &images);
     let disk = resolver.disk(asked.disk);
     let machine = resolver.machine(&asked.machine);
@@ -66,6 +68,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
         packages: asked.commands.packages,
         after_rollback: asked.database.after_rollback,
         redactions,
+        pictures,
         old: release(ReleaseName::Old, asked.releases.old),
         new: release(ReleaseName::New, asked.releases.new),
         bases,
@@ -240,6 +243,27 @@ impl Resolver<'_> {
             images: asked.images.into_iter().map(Spanned::into_inner).collect(),
             build_args: asked.build_args,
         }
+    }
+
+    /// How far pictures may be apart: a share above a half would call any two the same.
+    fn pictures(&mut self, asked: asked::Pictures) -> Tolerance {
+        let mut tolerance = Tolerance::default();
+        if let Some(channel) = asked.channel {
+            tolerance.channel = channel;
+        }
+        if let Some(share) = asked.share {
+            let (span, share) = (share.span(), share.into_inner());
+            if (0.0..=0.5).contains(&share) {
+                tolerance.share = share;
+            } else {
+                let problem = self.source.problem(
+                    span,
+                    format!("pictures.share is {share}, not a share between 0 and 0.5"),
+                );
+                self.problems.push(problem);
+            }
+        }
+        tolerance
     }
 
     /// Rules that would hide which release a snapshot is of are none.

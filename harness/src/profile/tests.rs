@@ -164,6 +164,7 @@ fn the_reference_has_every_key_and_no_other() {
         ("## `[commands]`", "[commands]"),
         ("## `[database]`", "[database]"),
         ("## `[[snapshots.redact]]`", "[[snapshots.redact]]"),
+        ("## `[pictures]`", "[pictures]"),
         (
             "## `[bases.\"REFERENCE\"]`",
             "[bases.\"registry.bootproof.test/upstream/base:1\"]",
@@ -302,6 +303,17 @@ fn words_and_tags_that_are_taken_are_none() {
             "profile.toml:35:1: the word \"old\" is taken (old and new are the releases' tags, and latest is itself)",
             "profile.toml:36:7: the tag \"2\" has another word already (two images would be pushed under one tag)",
         ]
+    );
+}
+
+#[test]
+fn a_tolerance_is_a_share_under_which_not_everything_looks_the_same() {
+    let lab = Lab::new(&GOOD.replacen("[disk]", "[pictures]\nchannel = 3\n[disk]", 1));
+    let pictures = Profile::load(lab.path()).unwrap().pictures;
+    assert_eq!((pictures.channel, pictures.share), (3, 0.0005));
+    assert_eq!(
+        said("[disk]", "[pictures]\nshare = 5.0\n[disk]"),
+        ["profile.toml:35:9: pictures.share is 5, not a share between 0 and 0.5"]
     );
 }
 

@@ -1,5 +1,7 @@
 //! A registry that bootproof did not start: its certificate is by an authority nobody knows, and it wants a password.
 
+#![allow(dead_code, reason = "each test needs another part of it")]
+
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -57,7 +59,6 @@ impl Theirs {
     }
 
     /// The same registry, which from now on takes nothing.
-    #[allow(dead_code, reason = "not every test has one that refuses")]
     pub async fn takes_nothing_more(self) -> Self {
         self.daemon.stop(Duration::from_secs(5)).await;
         configure(&self.folder, self.port, true);
@@ -69,8 +70,13 @@ impl Theirs {
         format!("127.0.0.1:{}/acme", self.port)
     }
 
+    /// The authority its certificate is by.
+    pub fn ca(&self) -> Utf8PathBuf {
+        self.folder.join("ca.crt")
+    }
+
     /// What `podman login` would have written.
-    fn authfile(&self, password: &str) -> Utf8PathBuf {
+    pub fn authfile(&self, password: &str) -> Utf8PathBuf {
         let pair = format!("{USER}:{password}");
         let auth = base64::engine::general_purpose::STANDARD.encode(pair);
         let host = format!("127.0.0.1:{}", self.port);
@@ -81,11 +87,10 @@ impl Theirs {
     }
 
     pub fn remote(&self, password: &str) -> Remote {
-        let ca = self.folder.join("ca.crt");
-        Remote::read(&self.name(), Some(&self.authfile(password)), Some(&ca)).unwrap()
+        let (authfile, ca) = (self.authfile(password), self.ca());
+        Remote::read(&self.name(), Some(&authfile), Some(&ca)).unwrap()
     }
 
-    #[allow(dead_code, reason = "not every test reads it")]
     pub fn requests(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap()
     }

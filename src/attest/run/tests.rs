@@ -44,6 +44,7 @@ impl Ended {
             registry: None,
             snapshots: below("snapshots"),
             guest_source: below("guest"),
+            browser: Err("no test opens a page".to_owned()),
         };
         let profile = Profile::load(Utf8Path::new(profile)).unwrap();
         Self {

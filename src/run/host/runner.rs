@@ -185,8 +185,7 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
                     },
                 );
                 let verdict = self.steps(chosen, &mut world, &mut events, &happened).await;
-                let passed = verdict == Verdict::Passed;
-                let leave = self.stage.leave(&mut world, passed);
+                let leave = self.stage.leave(&mut world, verdict);
                 match AssertUnwindSafe(leave).catch_unwind().await {
                     Ok(()) => verdict,
                     Err(payload) => {

@@ -28,9 +28,10 @@ impl Stage<Small> for Log {
         ));
     }
 
-    fn leave<'a>(&'a self, world: &'a mut Small, passed: bool) -> LocalBoxFuture<'a, ()> {
+    fn leave<'a>(&'a self, world: &'a mut Small, verdict: Verdict) -> LocalBoxFuture<'a, ()> {
         async move {
             let name = world.entered.take().unwrap();
+            let passed = verdict == Verdict::Passed;
             self.0.borrow_mut().push(format!("leave {name} {passed}"));
         }
         .boxed_local()

@@ -97,8 +97,7 @@ impl World {
         let machine = self.machine_mut(name)?;
         match after {
             After::Nothing | After::Reboot => {
-                machine.bootc(verb).await.map_err(at_fault)?;
-                let status = machine.status().await.map_err(at_fault)?;
+                let status = machine.change(verb).await.map_err(at_fault)?;
                 if status.staged_digest() != Some(digest.as_str()) {
                     return Err(StepError::failed(format!(
                         "`{}` ended well and staged {} on \"{name}\", expected {}",
@@ -153,7 +152,7 @@ impl World {
                 machine.apply(&verb, expected).await.map_err(at_fault)?;
             }
             After::Nothing | After::Reboot => {
-                machine.bootc(&verb).await.map_err(at_fault)?;
+                machine.change(&verb).await.map_err(at_fault)?;
                 if after == After::Reboot {
                     let expected = Expected::Digest(digest);
                     machine.reboot(expected).await.map_err(at_fault)?;

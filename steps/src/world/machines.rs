@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bootproof_harness::container::Container;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
-use bootproof_harness::evidence::{AttachmentKind, Event, Work};
 use bootproof_harness::machine::{Exceptions, Machine, MachineSpec};
 use bootproof_harness::profile::Client;
 use bootproof_harness::registry::Registry;
@@ -140,65 +139,6 @@ impl World {
             System::Container(_) => Err(StepError::error(format!("\"{name}\" is a container"))),
         }
     }
-}
-
-/// Stores what can still be seen of a machine whose scenario did not pass, before it is torn down.
-pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
-    let Ok(machine) = subject.machine() else {
-        return;
-    };
-    use AttachmentKind::{BootcStatus, DiskUsage, FailedUnits, Journal};
-    let questions: [(&str, AttachmentKind, &[&str]); 4] = [
-        (
-            "bootc-status.yaml",
-            BootcStatus,
-            &["bootc", "status", "--format=yaml"],
-        ),
-        (
-            "failed-units.txt",
-            FailedUnits,
-            &["systemctl", "--failed", "--no-pager", "--full"],
-        ),
-        (
-            "journal.txt",
-            Journal,
-            &["journalctl", "-b", "--no-pager", "-n", "500"],
-        ),
-        ("df.txt", DiskUsage, &["df", "-h"]),
-    ];
-    let span = scene
-        .recorder
-        .span(Work::GuestCommand, "what can still be seen of the machine");
-    if machine.answers().await {
-        for (file, kind, argv) in questions {
-            if let Ok(ran) = subject.command(argv).await {
-                store(scene, machine.label(), file, kind, &ran.text);
-            }
-        }
-    }
-    span.done();
-}
-
-fn store(scene: &Scene, machine: &str, file: &str, kind: AttachmentKind, text: &str) {
-    let out = &scene.shared.run().dirs.out;
-    let path = format!("machines/{machine}/{file}");
-    let full = out.join(&path);
-    let text = bootproof_harness::secret::redact(text);
-    let written = full
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(&full, text));
-    scene.recorder.record(match written {
-        Ok(()) => Event::Attached {
-            name: format!("{file} of {machine}"),
-            path,
-            kind: Some(kind),
-            machine: Some(machine.to_owned()),
-        },
-        Err(error) => Event::Warning {
-            message: format!("cannot write {full}: {error}"),
-        },
-    });
 }
 
 fn disk_request(scene: &Scene, registry: &Registry, known: &Known, tag: &str) -> DiskRequest {

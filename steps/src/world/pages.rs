@@ -24,8 +24,13 @@ impl World {
         let url = subject.url(web.port)? + &web.path;
         let http = scene.shared.http(&run)?;
         let deadline = run.guest_deadline(ANSWER);
-        let Err(mut error) = http.wait_for_status(&url, status, deadline).await else {
-            return Ok(());
+        let mut error = match http.wait_for_status(&url, status, deadline).await {
+            Ok(page) => {
+                let pages = scene.shared.pages();
+                pages.answered(&run, &subject.whose(), &page).await;
+                return Ok(());
+            }
+            Err(error) => error,
         };
         error.what = format!("HTTP {status} from the page of \"{name}\" ({url})");
         // Only a system that is shown to be alive can be blamed for its page.
@@ -96,6 +101,11 @@ impl World {
         let url = self.subject(name)?.url(web.port)? + &web.path + below;
         let http = scene.shared.http(&run)?;
         let page = http.get(&url, run.guest_deadline(ANSWER)).await;
-        page.map_err(at_fault)
+        let page = page.map_err(at_fault)?;
+        if below.is_empty() {
+            let whose = self.subject(name)?.whose();
+            scene.shared.pages().answered(&run, &whose, &page).await;
+        }
+        Ok(page)
     }
 }

@@ -1,0 +1,226 @@
+//! Pages as a visitor sees them: in the distribution's headless Chromium, driven through WebDriver.
+//!
+//! A run has one browser, started when it is first needed. Each page gets a Chromium of its own with an empty profile,
+//! so that nothing of an earlier boot comes from its cache, and one page is open at a time.
+
+mod driver;
+mod error;
+mod session;
+mod traffic;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use tokio::sync::Mutex;
+
+pub use error::BrowserError;
+
+use crate::ledger::Ledger;
+use crate::run::Run;
+use crate::wait;
+use driver::{Driver, Programs};
+
+/// The window, in pixels: fixed, so that pictures can be compared.
+pub const WINDOW: (u32, u32) = (1024, 768);
+
+/// How long a Chromium may take to start on a busy host.
+const START: Duration = Duration::from_secs(40);
+
+/// What the browser itself may take besides the page's own time.
+const OWN: Duration = Duration::from_secs(15);
+
+/// How long a page that is loaded is given to go on changing when something is expected of it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A page as it was after its scripts had run.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The address.
+    pub url: String,
+    /// HTTP's status, where the page came by HTTP.
+    pub status: Option<u16>,
+    /// Its title.
+    pub title: String,
+    /// Its text as a visitor reads it.
+    pub text: String,
+    /// Its document.
+    pub html: String,
+    /// A picture of the window, as PNG.
+    pub picture: Vec<u8>,
+    /// Whether it had come to rest: loaded, nothing under way, nothing changing.
+    pub at_rest: bool,
+    /// How long all of it took.
+    pub took: Duration,
+}
+
+/// A browser's place on the host.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The ledger of the run it belongs to.
+    pub ledger: Ledger,
+    /// The folder below which it has its own.
+    pub scratch: Utf8PathBuf,
+    /// The host's state folder.
+    pub state: Utf8PathBuf,
+    /// The user's factor on every deadline.
+    pub scale: f64,
+}
+
+/// The browser of a run; nothing is started until a page is opened. Clones are the same browser.
+#[derive(Debug, Clone)]
+pub struct Browser {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    place: Place,
+    /// One page at a time; whoever opens one holds this.
+    turn: Mutex<Turn>,
+}
+
+#[derive(Debug, Default)]
+struct Turn {
+    driver: Option<Driver>,
+    /// A page was being opened and nobody saw it through: what the driver does is not known.
+    astray: bool,
+}
+
+impl Browser {
+    /// A browser that is not started yet.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                place,
+                turn: Mutex::default(),
+            }),
+        }
+    }
+
+    /// A run's browser, not started yet.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        Self::new(Place {
+            ledger: run.ledger.clone(),
+            scratch: run.dirs.scratch.clone(),
+            state: run.dirs.state.clone(),
+            scale: run.timeout_scale,
+        })
+    }
+
+    /// Opens a page and waits until it has come to rest.
+    ///
+    /// # Errors
+    /// When there is no browser, it does not do its work, or the page does not load within `patience`.
+    pub async fn open(&self, url: &str, patience: Duration) -> Result<Rendered, BrowserError> {
+        self.open_until(url, patience, |_, _| true).await
+    }
+
+    /// Opens a page and waits until it has come to rest and its title and text are what is wanted. One that has come to
+    /// rest as something else is given a moment, and is then what it is.
+    ///
+    /// # Errors
+    /// As [`Browser::open`].
+    pub async fn open_until(
+        &self,
+        url: &str,
+        patience: Duration,
+        wanted: impl Fn(&str, &str) -> bool,
+    ) -> Result<Rendered, BrowserError> {
+        let mut turn = self.inner.turn.lock().await;
+        self.seen_through(&mut turn, url, patience, &wanted).await
+    }
+
+    /// Opens a page that nobody waits for: only if the browser is free within `patience`, and for no longer than `in_all`.
+    ///
+    /// # Errors
+    /// As [`Browser::open`], and [`BrowserError::Busy`].
+    pub async fn glimpse(
+        &self,
+        url: &str,
+        patience: Duration,
+        in_all: Duration,
+    ) -> Result<Rendered, BrowserError> {
+        let turn = wait::within("the browser", patience, self.inner.turn.lock()).await;
+        let mut turn = turn.map_err(|_| BrowserError::Busy { waited: patience })?;
+        let opened = self.seen_through(&mut turn, url, patience, &|_, _| true);
+        match wait::within("a picture", in_all, opened).await {
+            Ok(opened) => opened,
+            // What it does now is not known: the next page gets another.
+            Err(error) => Err(BrowserError::Hangs {
+                why: error.to_string(),
+                log: String::new(),
+            }),
+        }
+    }
+
+    async fn seen_through(
+        &self,
+        turn: &mut Turn,
+        url: &str,
+        patience: Duration,
+        wanted: &impl Fn(&str, &str) -> bool,
+    ) -> Result<Rendered, BrowserError> {
+        let started = Instant::now();
+        if turn.astray {
+            turn.end().await;
+        }
+        turn.astray = true;
+        let opened = self.opened(turn, url, patience, wanted).await;
+        turn.astray = false;
+        if opened.as_ref().is_err_and(BrowserError::is_the_browsers) {
+            // What is left of it may hang: the next page gets another.
+            turn.end().await;
+        }
+        opened.map(|page| Rendered {
+            took: started.elapsed(),
+            ..page
+        })
+    }
+
+    async fn opened(
+        &self,
+        turn: &mut Turn,
+        url: &str,
+        patience: Duration,
+        wanted: &impl Fn(&str, &str) -> bool,
+    ) -> Result<Rendered, BrowserError> {
+        let place = &self.inner.place;
+        let own = OWN.mul_f64(place.scale);
+        if !turn.driver.as_mut().is_some_and(Driver::runs) {
+            turn.end().await;
+        }
+        let driver = match &mut turn.driver {
+            Some(driver) => driver,
+            none => none.insert(Driver::start(place, Programs::find()?).await?),
+        };
+        let start = START.mul_f64(place.scale);
+        let session = wait::within("a Chromium to start", start, driver.session(patience)).await;
+        let session = session.map_err(|error| driver.hangs(&error))??;
+        let all = patience + own;
+        let page = session.page(url, patience, wanted);
+        let page = wait::within(&format!("the browser to show {url}"), all, page).await;
+        let closed = wait::within("the Chromium to end", own, session.close()).await;
+        let page = page.map_err(|error| driver.hangs(&error))?;
+        let page = page.map_err(|error| error.with_log(driver.last_words()))?;
+        match closed {
+            Ok(()) => Ok(page),
+            Err(error) => Err(driver.hangs(&error)),
+        }
+    }
+
+    /// Ends it; a page that is opened later starts it again.
+    pub async fn stop(&self) {
+        self.inner.turn.lock().await.end().await;
+    }
+}
+
+impl Turn {
+    async fn end(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.stop().await;
+        }
+    }
+}
