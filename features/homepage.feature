@@ -23,6 +23,7 @@ Feature: A day in the life of a homepage server
     And the page of "homepage" matches the snapshot "web-server" of the old release
     And the page of "homepage" shows its os-release
 
+  @expected-failure
   Scenario: Switching to a homepage built from the wrong registry yields 404
     Given the machine "homepage" as left by "Deploying the homepage server"
     When the page of "homepage" is noted
@@ -39,6 +40,7 @@ Feature: A day in the life of a homepage server
     And the page of "homepage" answers 404
     And there is no "/var/www/html" on "homepage"
 
+  @expected-failure
   Scenario: A homepage built on the golden image has no web server
     Given the machine "homepage" as left by "Deploying the homepage server"
     When the FROM of "homepage" is changed from "upstream/stock-httpd:latest" to "demolab/soe:latest"

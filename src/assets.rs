@@ -129,6 +129,11 @@ impl Places {
         )
     }
 
+    /// Whether a path lies in what was unpacked from the binary.
+    pub fn carries(&self, path: &Utf8Path) -> bool {
+        path.starts_with(&self.into)
+    }
+
     /// The folder of snapshots, absolute: insta would take a relative one from elsewhere.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod list;
 mod report;
 mod run;
 mod shell;
+mod sign;
 mod steps;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -179,7 +180,7 @@ impl Cli {
                 Command::List(list) => list.execute(&settings),
                 Command::Check(check) => check.execute(&settings),
                 Command::Run(run) => run.execute(settings),
-                Command::Report(report) => report.execute(),
+                Command::Report(report) => report.execute(&settings),
                 Command::Shell(shell) => shell.execute(),
                 Command::Clean(clean) => clean.execute(),
                 Command::Steps(steps) => steps.execute(),
@@ -289,6 +290,7 @@ impl Choice {
         let (plan, more) = Plan::build(&files);
         problems.extend(more);
         Ok(Loaded {
+            embedded: paths.is_empty(),
             files,
             plan,
             problems,
@@ -303,6 +305,8 @@ impl Choice {
 
 /// Features as they were read.
 struct Loaded {
+    /// Whether they are the binary's own.
+    embedded: bool,
     files: Vec<FeatureFile>,
     plan: Plan,
     problems: Vec<Problem>,

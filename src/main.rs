@@ -2,6 +2,7 @@
 //! what its features say in `bootproof-steps`.
 
 mod assets;
+mod attest;
 mod cli;
 mod exit;
 mod problem;

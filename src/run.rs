@@ -11,5 +11,6 @@ pub mod plan;
 pub mod schedule;
 pub mod session;
 pub mod snapshots;
+pub mod source;
 pub mod stop;
 pub mod words;

@@ -48,6 +48,16 @@ pub struct Settings {
     pub progress: Option<Progress>,
     /// A run's budget, in seconds.
     pub run_budget: Option<u64>,
+    /// The key that signs.
+    pub sign: Option<String>,
+    /// The file of its password.
+    pub sign_password_file: Option<String>,
+    /// Where the report can be read.
+    pub report_url: Option<String>,
+    /// The images that are candidates of a release.
+    pub candidates: Option<Vec<String>>,
+    /// Whether what is signed is attached to the images.
+    pub attach: Option<bool>,
 }
 
 impl Settings {

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code, reason = "projects are other tests' business")]
 mod common;
 
 use std::fs::{File, Permissions};

@@ -112,7 +112,12 @@ fn no_secret_is_found_where_others_can_read() {
             format!("https://me:{IN_AN_ADDRESS}@reports.example.com/7"),
         )
         .env("ftp_proxy", format!("http://me:{IN_A_PROXY}@127.0.0.1:9"))
-        .args(["run", "tests/secrets/secrets.feature", "--progress", "plain"])
+        .args([
+            "run",
+            "tests/secrets/secrets.feature",
+            "--progress",
+            "plain",
+        ])
         .args(["--registry", &theirs.name(), "--authfile"])
         .arg(theirs.authfile(PASSWORD))
         .arg("--registry-ca")
@@ -154,7 +159,9 @@ fn no_secret_is_found_where_others_can_read() {
         let text = String::from_utf8_lossy(&text).into_owned();
         text.contains("told: ").then_some(path)
     });
-    let told: Vec<_> = told.filter_map(|p| p.file_name()?.to_str().map(str::to_owned)).collect();
+    let told: Vec<_> = told
+        .filter_map(|p| p.file_name()?.to_str().map(str::to_owned))
+        .collect();
     for part in ["console", "journal", "page"] {
         assert!(
             told.iter().any(|name| name.contains(part)),
@@ -162,7 +169,10 @@ fn no_secret_is_found_where_others_can_read() {
         );
     }
     assert!(seen_domains.contains("bootproof-"), "no domain was seen");
-    assert!(seen_arguments.contains("qemu-system"), "no machine was seen");
+    assert!(
+        seen_arguments.contains("qemu-system"),
+        "no machine was seen"
+    );
     let keys = secrets.iter().filter(|secret| secret.len() > 60).count();
     assert!(keys > 4, "no private key was seen: {}", secrets.len());
 
@@ -176,7 +186,10 @@ fn no_secret_is_found_where_others_can_read() {
     };
     for path in files(&out) {
         let bytes = std::fs::read(&path).unwrap();
-        hunt(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
+        hunt(
+            &path.display().to_string(),
+            &String::from_utf8_lossy(&bytes),
+        );
     }
     hunt("the screen", &screen);
     hunt("arguments", &seen_arguments);

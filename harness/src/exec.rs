@@ -327,6 +327,9 @@ impl Cmd {
             .args(&words[1..])
             .process_group(0)
             .kill_on_drop(true);
+        for name in crate::secret::PASSWORD_VARIABLES {
+            command.env_remove(name);
+        }
         for name in &self.env_remove {
             command.env_remove(name);
         }
@@ -457,6 +460,19 @@ mod tests {
 
     fn sh(script: &str) -> Cmd {
         Cmd::new("sh").arg("-c").arg(script)
+    }
+
+    #[test]
+    fn no_program_inherits_the_password_of_a_key() {
+        let command = sh("true").command();
+        let all: Vec<_> = command.as_std().get_envs().collect();
+        for name in crate::secret::PASSWORD_VARIABLES {
+            assert!(all.contains(&(name.as_ref(), None)), "{name}");
+        }
+        // Unless it is given to it.
+        let command = sh("true").env("COSIGN_PASSWORD", "its own").command();
+        let mut all = command.as_std().get_envs();
+        assert!(all.any(|(k, v)| k == "COSIGN_PASSWORD" && v == Some("its own".as_ref())));
     }
 
     #[tokio::test]

@@ -185,6 +185,15 @@ pub enum AfterRollback {
     Fails,
 }
 
+/// What a release is signed off on.
+#[derive(Debug, Clone, Default)]
+pub struct SignOffSpec {
+    /// The images that are candidates of a release: `NAME` or `NAME:TAG`, the tag a word of the profile's or a tag.
+    pub candidates: Vec<String>,
+    /// Texts of which a skip's reason must contain one to be allowed.
+    pub allow_skips: Vec<String>,
+}
+
 /// How the pages are asked for.
 #[derive(Debug, Clone)]
 pub struct WebSpec {
@@ -239,6 +248,8 @@ pub struct Profile {
     pub machine: MachineSpec,
     /// What a boot promises.
     pub boot: BootSpec,
+    /// What a release is signed off on.
+    pub sign_off: SignOffSpec,
     /// SHA-256 over the file, every build context and every recipe.
     pub digest: String,
 }
@@ -411,6 +422,15 @@ pub fn untagged(reference: &str) -> &str {
         // A colon before a slash is a port's.
         Some((name, tag)) if !tag.contains('/') => name,
         _ => name,
+    }
+}
+
+/// `NAME` or `NAME:TAG`, as its name and its tag.
+#[must_use]
+pub fn named(image: &str) -> (&str, Option<&str>) {
+    match image.split_once(':') {
+        Some((name, tag)) => (name, Some(tag)),
+        None => (image, None),
     }
 }
 

@@ -4,6 +4,8 @@
 //! maps it to the registry's real address, on the host and in each guest. Pushes, certificates and
 //! credentials go by the real address.
 
+mod api;
+mod attach;
 mod error;
 mod log;
 mod names;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use attach::{Attachable, DSSE};
 pub use error::RegistryError;
 pub use log::LogMark;
 pub use names::Place;

@@ -188,6 +188,8 @@ pub struct Run {
     pub timeout_scale: f64,
     /// Whether machines stay.
     pub keep: Keep,
+    /// Whether nothing that an earlier run made of the images under test is used: disks are made anew.
+    pub cold: bool,
 }
 
 impl Run {

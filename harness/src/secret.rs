@@ -10,6 +10,9 @@ use crate::run::RandomError;
 /// What stands in the place of a secret in every text that is stored or shown.
 pub const REDACTED: &str = "[redacted]";
 
+/// Variables that a signing key's password may be in, the first one first. No other program is to inherit them.
+pub const PASSWORD_VARIABLES: [&str; 2] = ["BOOTPROOF_SIGN_PASSWORD", "COSIGN_PASSWORD"];
+
 /// Shorter values would blank out ordinary words.
 const SHORTEST: usize = 6;
 

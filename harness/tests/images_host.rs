@@ -88,6 +88,7 @@ impl Host {
             accel: Accel::Tcg,
             timeout_scale: 1.0,
             keep: Keep::Never,
+            cold: false,
         }
     }
 

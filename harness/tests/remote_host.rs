@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+mod theirs;
+
 use std::time::Duration;
 
-use base64::Engine as _;
 use bootproof_harness::bootc::Verb;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest, Disks};
 use bootproof_harness::evidence::Recorder;
-use bootproof_harness::exec::{Cmd, Daemon};
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::ledger::{Ledger, PortRange, Ports};
@@ -18,116 +16,12 @@ use bootproof_harness::machine::{Exceptions, Hypervisor, MachineSpec, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::{Registry, RegistryError, Remote};
 use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
-use bootproof_harness::wait::{self, Look};
-use camino::{Utf8Path, Utf8PathBuf};
-use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
-    KeyPair,
-};
+use camino::Utf8Path;
+
+use theirs::{PASSWORD, Theirs};
 
 const NAME: &str = "registry.bootproof.test/demolab/probe";
-const USER: &str = "acme+robot";
-const PASSWORD: &str = "a-robot-has-a-long-password-0123456789";
 const MINUTES: Duration = Duration::from_secs(300);
-
-/// Somebody else's registry, as they run it.
-struct Theirs {
-    _dir: tempfile::TempDir,
-    folder: Utf8PathBuf,
-    port: u16,
-    daemon: Daemon,
-}
-
-impl Theirs {
-    async fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Utf8Path::from_path(dir.path()).unwrap().to_owned();
-        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let port = port.unwrap().local_addr().unwrap().port();
-        let (ca, certificate, key) = certificates();
-        write("ca.crt", &ca);
-        write("server.crt", &certificate);
-        write("server.key", &key);
-        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
-        write("htpasswd", &format!("{USER}:{hash}\n"));
-        let path = |name: &str| folder.join(name).into_string();
-        let settings = serde_json::json!({
-            "version": "0.1",
-            "storage": { "filesystem": { "rootdirectory": path("storage") } },
-            "http": {
-                "addr": format!("127.0.0.1:{port}"),
-                "tls": { "certificate": path("server.crt"), "key": path("server.key") },
-            },
-            "auth": { "htpasswd": { "realm": "acme", "path": path("htpasswd") } },
-        });
-        write("registry.yml", &settings.to_string());
-        let log = File::create(folder.join("log")).unwrap();
-        let mut daemon = None;
-        for program in ["docker-registry", "registry"] {
-            let cmd = Cmd::new(program).args(["serve", path("registry.yml").as_str()]);
-            daemon = daemon.or_else(|| cmd.spawn(&log).ok());
-        }
-        wait::until("their registry", MINUTES, || async move {
-            match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-                Ok(_) => Look::Ready(()),
-                Err(error) => Look::Not(error.to_string()),
-            }
-        })
-        .await
-        .unwrap();
-        Self {
-            _dir: dir,
-            folder,
-            port,
-            daemon: daemon.expect("docker-registry or registry is installed"),
-        }
-    }
-
-    fn name(&self) -> String {
-        format!("127.0.0.1:{}/acme", self.port)
-    }
-
-    /// What `podman login` would have written.
-    fn authfile(&self, password: &str) -> Utf8PathBuf {
-        let pair = format!("{USER}:{password}");
-        let auth = base64::engine::general_purpose::STANDARD.encode(pair);
-        let host = format!("127.0.0.1:{}", self.port);
-        let json = serde_json::json!({ "auths": { host: { "auth": auth } } });
-        let path = self.folder.join(format!("auth-{}.json", password.len()));
-        std::fs::write(&path, json.to_string()).unwrap();
-        path
-    }
-
-    fn remote(&self, password: &str) -> Remote {
-        let ca = self.folder.join("ca.crt");
-        Remote::read(&self.name(), Some(&self.authfile(password)), Some(&ca)).unwrap()
-    }
-
-    fn requests(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap()
-    }
-}
-
-/// The authority is as long as one with a key of 4096 bits: the room for what enters a machine is small.
-fn certificates() -> (String, String, String) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    let padding = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5; 1000]);
-    authority.custom_extensions.push(padding);
-    let mut named = DistinguishedName::new();
-    named.push(DnType::CommonName, "Acme root");
-    authority.distinguished_name = named;
-    let authority_key = KeyPair::generate().unwrap();
-    let ca = authority.self_signed(&authority_key).unwrap().pem();
-    assert!(ca.len() > 1900, "{}", ca.len());
-    let names = ["127.0.0.1", "10.0.2.2"].map(str::to_owned);
-    let key = KeyPair::generate().unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let certificate = CertificateParams::new(names).unwrap();
-    let certificate = certificate.signed_by(&key, &issuer).unwrap().pem();
-    (ca, certificate, key.serialize_pem())
-}
 
 /// A run of its own, in folders of its own, swept at the end.
 struct Lab {
@@ -177,6 +71,7 @@ impl Lab {
             accel: Accel::Tcg,
             timeout_scale: 1.0,
             keep: Keep::Never,
+            cold: false,
         };
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
         Self {

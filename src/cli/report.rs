@@ -6,7 +6,9 @@ mod verify;
 use clap::{Args, Subcommand};
 
 use super::Ended;
+use super::sign::Sign;
 use crate::exit::Exit;
+use crate::settings::Settings;
 
 /// What `report` was asked.
 #[derive(Debug, Args)]
@@ -14,6 +16,8 @@ use crate::exit::Exit;
 pub struct Report {
     #[command(flatten)]
     render: render::Render,
+    #[command(flatten)]
+    sign: Sign,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -29,10 +33,15 @@ impl Report {
     ///
     /// # Errors
     /// When a run folder, a key or a signature is not what it should be.
-    pub fn execute(self) -> Result<Exit, Ended> {
-        match self.command {
-            Some(Command::Verify(verify)) => verify.execute(),
-            None => self.render.execute(),
+    pub fn execute(self, settings: &Settings) -> Result<Exit, Ended> {
+        if let Some(Command::Verify(verify)) = self.command {
+            return verify.execute();
         }
+        let ready = self.sign.ready(settings, &self.render.runs)?;
+        let exit = self.render.execute()?;
+        if let Some(ready) = ready {
+            ready.sign()?;
+        }
+        Ok(exit)
     }
 }

@@ -6,7 +6,9 @@ use bootproof_harness::registry::{RegistryError, Remote};
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::sign::Sign;
 use super::{AccelChoice, Choice, Ended, KeepChoice, TierChoice, complain};
+use crate::attest::Attest;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::report::live::Progress;
@@ -28,7 +30,8 @@ pub struct Run {
     /// When machines stay for a look inside [default: never]
     #[arg(long, value_name = "WHEN", value_enum, env = "BOOTPROOF_KEEP")]
     keep: Option<KeepChoice>,
-    /// A run to sign a release on: no snapshot is written, a pass on a repeat is no pass
+    /// A run to sign a release on: features and profile as committed, disks made anew, no snapshot written, no pass
+    /// on a repeat, nothing skipped but for a reason that is allowed
     #[arg(long, env = "BOOTPROOF_RELEASE")]
     release: bool,
     /// Where evidence goes [default: bootproof-out/RUN]
@@ -58,6 +61,19 @@ pub struct Run {
     /// How many seconds a scenario may take, as under KVM [default: 1800]
     #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_SCENARIO_BUDGET")]
     scenario_budget: Option<u64>,
+    /// An image that is a candidate of a release, instead of the profile's: signed when it was booted and passed
+    #[arg(
+        long = "candidate",
+        value_name = "NAME[:TAG]",
+        env = "BOOTPROOF_CANDIDATES",
+        value_delimiter = ','
+    )]
+    candidates: Vec<String>,
+    /// Attach what is signed to the images in the registry, for `cosign verify-attestation` and as OCI referrers
+    #[arg(long, env = "BOOTPROOF_ATTACH")]
+    attach: bool,
+    #[command(flatten)]
+    sign: Sign,
     /// How what is going on is shown [default: live on a terminal, ci where CI is set, else plain]
     #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_PROGRESS")]
     progress: Option<Progress>,
@@ -83,6 +99,7 @@ impl Run {
     /// When features or profile are not fit to run, or the host is not.
     pub fn execute(self, settings: Settings) -> Result<Exit, Ended> {
         snapshots::settle(self.release)?;
+        let attest = self.attest(&settings)?;
         let registry = self.own_registry(&settings)?;
         let loaded = self.choice.load(&settings)?;
         let problems = loaded.all_problems();
@@ -97,6 +114,8 @@ impl Run {
         let budget = self.scenario_budget.or(settings.scenario_budget);
         let run_budget = self.run_budget.or(settings.run_budget);
         let asked = Asked {
+            attest,
+            features_embedded: loaded.embedded,
             files: loaded.files,
             plan: loaded.plan,
             chosen,
@@ -127,6 +146,23 @@ impl Run {
         // A blocking thread that hangs (an SSH session, for one) must not keep the process.
         runtime.shutdown_background();
         ended
+    }
+
+    /// What is to be signed; a key that is none is told before anything runs.
+    fn attest(&self, settings: &Settings) -> Result<Attest, Ended> {
+        let signer = self.sign.signer(settings)?;
+        let attach = self.attach || settings.attach == Some(true);
+        if attach && signer.is_none() {
+            let problem = Problem::new("--attach", "attaches what is signed, and nothing is");
+            return Err(problem.help("add --sign KEY").into());
+        }
+        let given = Some(self.candidates.clone()).filter(|given| !given.is_empty());
+        Ok(Attest {
+            signer,
+            attach,
+            url: self.sign.url(settings)?,
+            candidates: given.or_else(|| settings.candidates.clone()),
+        })
     }
 
     /// The user's registry with what belongs to it, whichever of flag, variable and file each comes from.

@@ -28,6 +28,8 @@ use super::plan::{Plan, Tier};
 use super::stop::{self, Ask, Stop};
 use super::{durations, out, panics, words};
 use crate::assets::Places;
+use crate::attest::Attest;
+use crate::attest::begin::{Prepared, prepare};
 use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
 use crate::report::live::Progress;
@@ -64,6 +66,10 @@ pub struct Asked {
     pub require: Option<TierChoice>,
     /// How often an error is repeated.
     pub retry_errors: u32,
+    /// What is signed.
+    pub attest: Attest,
+    /// Whether the features are those in the binary.
+    pub features_embedded: bool,
     /// A scenario's budget, as under KVM.
     pub scenario_budget: Duration,
     /// How what is going on is shown.
@@ -115,6 +121,8 @@ struct Begun {
     began: Instant,
     /// When what the host can do was tried, and how long that took.
     probed: (Instant, Duration),
+    prepared: Prepared,
+    attest: Attest,
     /// How many storylines go side by side.
     jobs: usize,
     /// Keeps sudo from forgetting.
@@ -144,6 +152,7 @@ async fn begin(
         .iter()
         .map(|i| asked.plan.scenarios[*i].tier)
         .collect();
+    let prepared = prepare(asked, &profile, &mut places).await?;
     let sudo = sudo(&tiers).await;
     let probing = Instant::now();
     let probe = Capability::probe(&tiers, asked.accel, asked.require);
@@ -164,6 +173,7 @@ async fn begin(
             KeepChoice::OnFailure => Keep::OnFailure,
             KeepChoice::Always => Keep::Always,
         },
+        cold: asked.release,
     };
     Ok(Begun {
         run,
@@ -172,6 +182,8 @@ async fn begin(
         capability,
         began,
         probed,
+        prepared,
+        attest: asked.attest.clone(),
         jobs: 1,
         _sudo: sudo,
     })
@@ -298,10 +310,15 @@ impl Begun {
             stop,
         )
         .await;
-        shared.close().await.map_err(|errors| {
+        let attested = self.attest.results(&self.run, asked.release, &shared).await;
+        let closed = shared.close().await.map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")
-        })
+        });
+        match (attested, closed) {
+            (Err(first), Err(second)) => Err(format!("{first}; {second}")),
+            (attested, closed) => attested.and(closed),
+        }
     }
 
     /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
@@ -366,7 +383,7 @@ impl Begun {
                 .collect(),
             features: features.collect(),
             release: asked.release,
-            source: None,
+            source: Some(self.prepared.source.clone()),
         });
         for file in &asked.files {
             self.run.recorder.record(Event::FeatureRead {
@@ -377,6 +394,7 @@ impl Begun {
         self.run.recorder.record(Event::Planned {
             scenarios: asked.plan.planned(&asked.chosen),
         });
+        self.run.recorder.record(self.prepared.event());
         let (profile, accel) = (&self.profile.name, self.run.accel.as_str());
         self.run.recorder.record(Event::Expected {
             jobs: self.jobs,
@@ -436,6 +454,10 @@ impl Begun {
                     self.shown_out(),
                     files::REPORT_HTML
                 ));
+                match self.attest.evidence(&self.run.dirs.out) {
+                    Ok(signed) => signed.iter().for_each(|signed| complain(signed)),
+                    Err(why) => failures.push(why),
+                }
             }
             Err(problem) => failures.push(problem.to_string()),
         }

@@ -136,6 +136,17 @@ impl Shared {
         }
     }
 
+    /// Every division of the run's registry that images were pushed to, none of which was closed.
+    #[must_use]
+    pub fn registries(&self) -> Vec<Arc<Registry>> {
+        let lines = lock(&self.lines);
+        let lines = lines.values().filter_map(|cell| cell.get());
+        let mut all: Vec<_> = lines.map(|line| line.images.registry().clone()).collect();
+        // A registry of the user's own is one and the same for all lines.
+        all.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        all
+    }
+
     pub(crate) fn run(&self) -> &Run {
         &self.run
     }

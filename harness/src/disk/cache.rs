@@ -80,7 +80,7 @@ impl Disks {
             .recorder
             .span(Work::Disk, format!("disk of {}", request.image_reference));
         let key = request.key();
-        let folder = Self::folder(&self.run.dirs.cache);
+        let folder = self.shelf();
         make_folder(&folder)?;
         let lock = self.lock(&folder.join(format!("{key}.lock"))).await?;
         let home = folder.join(&key);
@@ -107,6 +107,15 @@ impl Disks {
             cached,
             _in_use: Arc::new((lock, held)),
         })
+    }
+
+    /// Where disks are looked for. A cold run knows its own alone: they go with its scratch folder.
+    fn shelf(&self) -> Utf8PathBuf {
+        if self.run.cold {
+            Self::folder(&self.run.dirs.scratch)
+        } else {
+            Self::folder(&self.run.dirs.cache)
+        }
     }
 
     async fn make(
@@ -229,6 +238,34 @@ fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> DiskError + '_ {
 mod tests {
     use super::*;
     use crate::fault::Blame as _;
+
+    #[test]
+    fn a_cold_run_looks_for_disks_among_its_own_alone() {
+        use crate::evidence::Recorder;
+        use crate::ledger::Ledger;
+        use crate::run::{Accel, Dirs, Keep, RunId};
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let id = RunId::random().unwrap();
+        let (cache, state, out) = (root.join("c"), root.join("s"), root.join("o"));
+        let dirs = Dirs::of(&id, &cache, &state, &out);
+        let scratch = dirs.scratch.clone();
+        let run = Run {
+            ledger: Ledger::open(&dirs.state, &id).unwrap(),
+            id,
+            dirs,
+            recorder: Recorder::unrecorded(),
+            accel: Accel::Tcg,
+            timeout_scale: 1.0,
+            keep: Keep::Never,
+            cold: false,
+        };
+        let podman = Podman::set_up(&cache).unwrap();
+        let shelf = |run: &Run| Disks::new(run.clone(), podman.clone()).shelf();
+        assert_eq!(shelf(&run), cache.join("disks"));
+        let cold = Run { cold: true, ..run };
+        assert_eq!(shelf(&cold), scratch.join("disks"));
+    }
 
     #[test]
     fn a_full_file_system_is_noticed_before_the_start() {

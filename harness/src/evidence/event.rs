@@ -253,6 +253,22 @@ pub enum Event {
         /// The scenarios.
         scenarios: Vec<PlannedScenario>,
     },
+    /// What a release may be signed off on: what is signed follows from the record alone.
+    SignOff {
+        /// The images it is about: `NAME`, or `NAME:TAG` with the tag they were pushed under.
+        candidates: Vec<String>,
+        /// Texts of which a skip's reason must contain one to be allowed.
+        allow_skips: Vec<String>,
+        /// SHA-256 over the profile's snapshots; without any there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        snapshots: Option<String>,
+        /// The user's own registry, `HOST/ORG`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        registry: Option<String>,
+        /// The scenarios of the feature files that were not chosen.
+        #[serde(default)]
+        left_out: Vec<PlannedScenario>,
+    },
     /// What the scenarios took in earlier runs, for a forecast of this one.
     Expected {
         /// How many storylines go side by side.
@@ -453,6 +469,22 @@ pub enum Event {
         /// The machine or container it is of.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         machine: Option<String>,
+    },
+    /// A statement about an image was signed.
+    Attested {
+        /// The image's name in the profile.
+        image: String,
+        /// The name it is known by everywhere, without tag.
+        reference: String,
+        /// The manifest's digest.
+        digest: String,
+        /// `PASSED` or `WARNED`.
+        result: String,
+        /// The envelope's path below the run folder.
+        path: String,
+        /// What was pushed of it, by real address.
+        #[serde(default)]
+        pushed: Vec<String>,
     },
     /// A machine is gone, or was kept.
     MachineReleased {

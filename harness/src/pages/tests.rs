@@ -17,6 +17,7 @@ fn run(root: &Utf8Path) -> Run {
         accel: Accel::Tcg,
         timeout_scale: 1.0,
         keep: Keep::Never,
+        cold: false,
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Asked {
     pub machine: Machine,
     #[serde(default)]
     pub boot: Boot,
+    #[serde(default)]
+    pub sign_off: SignOff,
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,6 +181,13 @@ pub(super) struct Boot {
     pub reachable_s: Option<Spanned<u32>>,
     pub allow_failed_units: Vec<String>,
     pub etc_drift_ignore: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SignOff {
+    pub candidates: Vec<Spanned<String>>,
+    pub allow_skips: Vec<Spanned<String>>,
 }
 
 /// Only the number of the schema: a file of another schema is told so before its keys are looked at.

@@ -1,5 +1,7 @@
 //! From what is asked to what is meant, or to all that is wrong with it.
 
+mod sign_off;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -40,6 +42,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
     let disk = resolver.disk(asked.disk);
     let machine = resolver.machine(&asked.machine);
     let boot = resolver.boot(asked.boot);
+    let sign_off = resolver.sign_off(asked.sign_off, &images);
     if !asked.web.path.starts_with('/') {
         resolver.problems.push(source.problem_in_all(format!(
             "web.path is {:?}, not a path from /",
@@ -73,6 +76,7 @@ pub(super) fn resolve(source: &Source, asked: Asked) -> Result<Profile, Vec<Prob
         disk,
         machine,
         boot,
+        sign_off,
         digest: String::new(),
         folder,
         source: source.clone(),

@@ -173,6 +173,7 @@ fn the_reference_has_every_key_and_no_other() {
         ("## `[disk]`", "[disk]"),
         ("## `[machine]`", "[machine]"),
         ("## `[boot]`", "[boot]"),
+        ("## `[sign_off]`", "[sign_off]"),
     ];
     for (heading, table) in tables {
         let (_, section) = page
@@ -188,7 +189,7 @@ fn the_reference_has_every_key_and_no_other() {
             let tables = page.lines().filter_map(|l| l.strip_prefix("## `["));
             told.extend(tables.map(|t| {
                 let name = t.trim_start_matches('[');
-                let end = name.find(|c: char| !c.is_ascii_lowercase());
+                let end = name.find(|c: char| !c.is_ascii_lowercase() && c != '_');
                 name[..end.unwrap_or(name.len())].to_owned()
             }));
         }
@@ -341,4 +342,24 @@ fn a_redaction_is_a_rule_that_leaves_the_release_to_be_seen() {
         rule("^VERSION_ID=.*$"),
         "profile.toml:36:11: the rule changes VERSION_ID=1, by which releases are told apart (a snapshot of the old release must not match the new one)"
     );
+}
+
+#[test]
+fn a_candidate_is_an_image_of_the_profile() {
+    let table = |keys: &str| format!("[sign_off]\n{keys}\n[disk]");
+    assert_eq!(
+        said(
+            "[disk]",
+            &table("candidates = [\"sow:old\", \"page:\"]\nallow_skips = [\" \"]")
+        ),
+        [
+            "profile.toml:35:15: there is no image sow (did you mean soe?)",
+            "profile.toml:35:26: its tag is empty",
+            "profile.toml:36:16: an empty text would allow every skip (say a part of the reason that is allowed)",
+        ]
+    );
+    let lab = Lab::new(&GOOD.replacen("[disk]", &table("candidates = [\"soe\", \"page:new\"]"), 1));
+    let sign_off = Profile::load(lab.path()).unwrap().sign_off;
+    assert_eq!(sign_off.candidates, ["soe", "page:new"]);
+    assert!(sign_off.allow_skips.is_empty());
 }

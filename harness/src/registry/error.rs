@@ -104,6 +104,16 @@ pub enum RegistryError {
         /// What was asked for.
         reference: String,
     },
+    /// It does not take what is pushed to it.
+    #[error("the registry does not take {what} for {reference}: {answer}")]
+    NotTaken {
+        /// What was pushed.
+        what: String,
+        /// Where to.
+        reference: String,
+        /// What it said.
+        answer: String,
+    },
     /// It answered with something that is no manifest.
     #[error("the registry's answer for {reference} makes no sense: {why}")]
     Nonsense {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 
 use super::HOST_IN_GUEST;
 use crate::profile::{self, NAMESPACE, REGISTRY_NAME};
-use crate::secret::{Secret, register};
+use crate::secret::Secret;
 
 /// Where a registry really is, seen from one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -148,13 +148,16 @@ pub(super) fn is_loopback(host: &str) -> bool {
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// User and password as HTTP's basic scheme has them: as good as the password.
+pub(super) fn basic(user: &str, password: &Secret) -> Secret {
+    let pair = format!("{user}:{}", password.expose());
+    Secret::new(base64::engine::general_purpose::STANDARD.encode(pair))
+}
+
 /// `auth.json` for one user of one host.
 pub(super) fn auth_json(host: &str, user: &str, password: &Secret) -> Secret {
-    let pair = format!("{user}:{}", password.expose());
-    let auth = base64::engine::general_purpose::STANDARD.encode(pair);
-    // What is in the file is as good as the password, alone as well as in the file.
-    register(&auth);
-    let json = serde_json::json!({ "auths": { host: { "auth": auth } } });
+    let auth = basic(user, password);
+    let json = serde_json::json!({ "auths": { host: { "auth": auth.expose() } } });
     Secret::new(json.to_string())
 }
 

@@ -41,22 +41,8 @@ impl<'a> Trust<'a> {
 
 impl Ping {
     pub(super) fn new(address: &str, trust: Trust<'_>) -> Result<Self, RegistryError> {
-        let unreachable = |error: reqwest::Error| RegistryError::Unreachable {
-            address: address.to_owned(),
-            why: chain(&error),
-        };
-        let mut builder = reqwest::Client::builder()
-            .timeout(ANSWER)
-            .redirect(reqwest::redirect::Policy::none());
-        let read =
-            |ca: &str| reqwest::Certificate::from_pem_bundle(ca.as_bytes()).map_err(unreachable);
-        builder = match trust {
-            Trust::System => builder,
-            Trust::Also(ca) => builder.tls_certs_merge(read(ca)?),
-            Trust::Only(ca) => builder.no_proxy().tls_certs_only(read(ca)?),
-        };
         Ok(Self {
-            client: builder.build().map_err(unreachable)?,
+            client: client(address, trust, ANSWER)?,
             address: address.to_owned(),
         })
     }
@@ -98,8 +84,30 @@ impl Ping {
     }
 }
 
+/// A client that asks one registry, trusts whom it should, and follows nobody elsewhere.
+pub(super) fn client(
+    address: &str,
+    trust: Trust<'_>,
+    answer: Duration,
+) -> Result<reqwest::Client, RegistryError> {
+    let unreachable = |error: reqwest::Error| RegistryError::Unreachable {
+        address: address.to_owned(),
+        why: chain(&error),
+    };
+    let mut builder = reqwest::Client::builder()
+        .timeout(answer)
+        .redirect(reqwest::redirect::Policy::none());
+    let read = |ca: &str| reqwest::Certificate::from_pem_bundle(ca.as_bytes()).map_err(unreachable);
+    builder = match trust {
+        Trust::System => builder,
+        Trust::Also(ca) => builder.tls_certs_merge(read(ca)?),
+        Trust::Only(ca) => builder.no_proxy().tls_certs_only(read(ca)?),
+    };
+    builder.build().map_err(unreachable)
+}
+
 /// reqwest's own text leaves out what went wrong; its sources say it.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

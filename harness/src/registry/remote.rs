@@ -35,6 +35,13 @@ impl Remote {
         let ca = ca.map(read_ca).transpose()?;
         Ok(Self { place, auth, ca })
     }
+
+    /// `HOST/ORG`, as it was given.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let below = self.place.organisation.as_deref().unwrap_or_default();
+        entry(&self.place.host, below)
+    }
 }
 
 /// Reads `HOST/ORG`.
@@ -115,6 +122,11 @@ impl Login {
             }
             below = below.rsplit_once('/').map_or("", |(up, _)| up).to_owned();
         }
+    }
+
+    /// User and password as HTTP's basic scheme has them.
+    pub(super) fn basic(&self) -> &Secret {
+        &self.auth
     }
 
     /// An authfile with it alone, for the registry as one side sees it.

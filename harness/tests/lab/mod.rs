@@ -60,6 +60,7 @@ impl Lab {
             accel: Accel::Tcg,
             timeout_scale: 1.0,
             keep: Keep::Never,
+            cold: false,
         };
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
         let registry = Registry::start(&run, &podman).await.unwrap();

@@ -3,7 +3,8 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::attest::{self, verify};
+use crate::cli::{Ended, Format, Formatted, say, say_json};
 use crate::exit::Exit;
 
 /// What is to be checked.
@@ -12,10 +13,42 @@ pub struct Verify {
     /// The run folder
     #[arg(value_name = "DIR")]
     run: Utf8PathBuf,
+    /// The public key (PEM) of whoever signed it
+    #[arg(long, value_name = "KEY", env = "BOOTPROOF_VERIFY_KEY")]
+    key: Utf8PathBuf,
+    #[command(flatten)]
+    formatted: Formatted,
 }
 
 impl Verify {
+    /// Checks it; what is not as it was signed is told, each with its file.
+    ///
+    /// # Errors
+    /// When the key is none, or there is no such folder.
     pub fn execute(self) -> Result<Exit, Ended> {
-        Err(Ended::Error(format!("no verifier for {}", self.run)))
+        let key = attest::public_key(&self.key)?;
+        let verified = verify::verify(&self.run, &key)?;
+        let exit = if verified.verified {
+            Exit::Passed
+        } else {
+            Exit::Failed
+        };
+        if self.formatted.format == Format::Json {
+            say_json(&verified)?;
+            return Ok(exit);
+        }
+        for check in &verified.checks {
+            let word = if check.ok { "ok    " } else { "FAILED" };
+            say(&format!("{word}  {}: {}", check.file, check.what));
+        }
+        for why in &verified.withheld {
+            say(&format!("note    not signed: {why}"));
+        }
+        let run = verified.run.as_deref().unwrap_or("unknown");
+        say(&match exit {
+            Exit::Passed => format!("run {run} is verified: signed by {}", verified.key),
+            _ => format!("{} is NOT verified with the key {}", self.run, verified.key),
+        });
+        Ok(exit)
     }
 }

@@ -35,6 +35,21 @@ fn what_is_written_can_be_read() {
             domain: Some("bootproof-0badcafe-homepage".to_owned()),
             boot,
         },
+        Event::SignOff {
+            candidates: vec!["homepage:12-fix".to_owned()],
+            allow_skips: Vec::new(),
+            snapshots: Some("00".to_owned()),
+            registry: Some("quay.io/acme".to_owned()),
+            left_out: Vec::new(),
+        },
+        Event::Attested {
+            image: "homepage".to_owned(),
+            reference: "registry.bootproof.test/demolab/homepage".to_owned(),
+            digest: "sha256:00".to_owned(),
+            result: "PASSED".to_owned(),
+            path: "attestation/homepage-00.dsse.json".to_owned(),
+            pushed: Vec::new(),
+        },
         Event::MachineReleased {
             machine: "homepage".to_owned(),
             domain: None,

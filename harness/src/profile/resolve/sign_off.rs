@@ -1,0 +1,43 @@
+//! What a release is signed off on.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::super::{ImageSpec, SignOffSpec, asked, named};
+use super::Resolver;
+use crate::problem::nearest;
+
+impl Resolver<'_> {
+    pub(super) fn sign_off(
+        &mut self,
+        asked: asked::SignOff,
+        images: &BTreeMap<String, ImageSpec>,
+    ) -> SignOffSpec {
+        for candidate in &asked.candidates {
+            let (name, tag) = named(candidate.get_ref());
+            if !images.contains_key(name) {
+                let hint = nearest(name, images.keys().map(String::as_str));
+                let wrong = self.wrong(candidate.span(), format!("there is no image {name}"));
+                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+            }
+            if tag.is_some_and(str::is_empty) {
+                self.wrong(candidate.span(), "its tag is empty".to_owned());
+            }
+        }
+        for text in &asked.allow_skips {
+            if text.get_ref().trim().is_empty() {
+                self.wrong_with(
+                    text.span(),
+                    "an empty text would allow every skip".to_owned(),
+                    "say a part of the reason that is allowed",
+                );
+            }
+        }
+        let plain = |list: Vec<Spanned<String>>| list.into_iter().map(Spanned::into_inner);
+        SignOffSpec {
+            candidates: plain(asked.candidates).collect(),
+            allow_skips: plain(asked.allow_skips).collect(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What `run` and `report` are asked about signing.
+
+use bootproof_harness::secret;
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::{Ended, complain};
+use crate::attest::{self, Signer, sign_folder};
+use crate::problem::Problem;
+use crate::settings::Settings;
+
+/// The key, and what else is signed.
+#[derive(Debug, Args)]
+pub struct Sign {
+    /// Sign with this private key (PEM): ECDSA P-256, plain or as cosign encrypts it
+    #[arg(long = "sign", value_name = "KEY", env = "BOOTPROOF_SIGN")]
+    key: Option<Utf8PathBuf>,
+    /// The password of that key [default: BOOTPROOF_SIGN_PASSWORD or COSIGN_PASSWORD]
+    #[arg(
+        long = "sign-password-file",
+        value_name = "FILE",
+        env = "BOOTPROOF_SIGN_PASSWORD_FILE"
+    )]
+    password_file: Option<Utf8PathBuf>,
+    /// Where the report can be read; it is part of what is signed
+    #[arg(long, value_name = "URL", env = "BOOTPROOF_REPORT_URL")]
+    report_url: Option<String>,
+}
+
+impl Sign {
+    /// Reads the key, whichever of flag, variable and file it comes from.
+    ///
+    /// # Errors
+    /// When it is none, or does not open.
+    pub fn signer(&self, settings: &Settings) -> Result<Option<Signer>, Ended> {
+        let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
+            flag.clone().or_else(|| setting.clone().map(Into::into))
+        };
+        let password = path(&self.password_file, &settings.sign_password_file);
+        let Some(key) = path(&self.key, &settings.sign) else {
+            if password.is_some() {
+                let problem = Problem::new(
+                    "--sign-password-file",
+                    "belongs to a key, and none is given",
+                );
+                return Err(problem.help("add --sign KEY").into());
+            }
+            return Ok(None);
+        };
+        let password = attest::password(password.as_deref())?;
+        Ok(Some(attest::private_key(&key, password.as_ref())?))
+    }
+
+    /// Where the report can be read; a password in it is nobody's business.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub fn url(&self, settings: &Settings) -> Result<Option<String>, Ended> {
+        let url = self.report_url.as_ref().or(settings.report_url.as_ref());
+        secret::register_addresses(url);
+        match url {
+            Some(url) if !url.contains("://") || url.contains(char::is_whitespace) => {
+                let problem = Problem::new("--report-url", format!("{url:?} is no address"));
+                Err(problem
+                    .help("such as https://ci.example.com/runs/7/report.html")
+                    .into())
+            }
+            url => Ok(url.map(|url| secret::redact(url))),
+        }
+    }
+
+    /// What is signed by `report`: the one run that is rendered.
+    ///
+    /// # Errors
+    /// When the key is none, or several runs are to be signed as one.
+    pub fn ready(&self, settings: &Settings, runs: &[Utf8PathBuf]) -> Result<Option<Ready>, Ended> {
+        let Some(signer) = self.signer(settings)? else {
+            return Ok(None);
+        };
+        let [out] = runs else {
+            let problem = Problem::new(
+                "--sign",
+                "a report of several runs has no record of its own",
+            );
+            return Err(problem
+                .help("sign each run: `bootproof report --sign KEY DIR`")
+                .into());
+        };
+        Ok(Some(Ready {
+            signer,
+            url: self.url(settings)?,
+            out: out.clone(),
+        }))
+    }
+}
+
+/// A run to sign, and the key.
+#[derive(Debug)]
+pub struct Ready {
+    signer: Signer,
+    url: Option<String>,
+    out: Utf8PathBuf,
+}
+
+impl Ready {
+    /// Signs it, and says what was signed and what was not.
+    ///
+    /// # Errors
+    /// When its record is not whole, or a file cannot be written.
+    pub fn sign(&self) -> Result<(), Ended> {
+        let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
+        let signed = signed.map_err(|error| Ended::Error(error.to_string()))?;
+        for result in &signed.results {
+            complain(&format!(
+                "signed: {} {}@{}",
+                result.outcome.as_str(),
+                result.candidate.reference,
+                result.candidate.digest
+            ));
+        }
+        for why in &signed.withheld {
+            complain(&format!("not signed: {why}"));
+        }
+        complain(&format!(
+            "signed: the record and the report of {}",
+            self.out
+        ));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_reports_address_is_not_signed() {
+        let sign = Sign {
+            key: None,
+            password_file: None,
+            report_url: Some("https://me:a-long-password-0042@ci.example.com/7".to_owned()),
+        };
+        let url = sign.url(&Settings::default()).unwrap().unwrap();
+        assert!(!url.contains("a-long-password-0042"), "{url}");
+        assert!(url.ends_with("@ci.example.com/7"), "{url}");
+    }
+}
