@@ -206,6 +206,8 @@ struct Teller<'a, 'e, 'r> {
     chapters: Vec<Chapter>,
     verb: Option<&'a str>,
     last: Option<&'a Boot>,
+    /// What it has booted so far.
+    digests: Vec<Option<&'a str>>,
 }
 
 impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
@@ -220,6 +222,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             chapters: Vec::new(),
             verb: None,
             last: None,
+            digests: Vec::new(),
         }
     }
 
@@ -307,6 +310,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
         };
         self.verb = None;
         self.last = Some(boot);
+        self.digests.push(boot.seen.digest.as_deref());
         self.chapter(boot.scenario.as_deref())
             .moments
             .push(Moment::Booted(Box::new(booted)));
@@ -320,7 +324,14 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             (Some(other), _) => other,
             (None, None) if self.is_copy => "from a copy",
             (None, None) => "deployed",
-            (None, Some(last)) if last.seen.digest != boot.seen.digest => "another image",
+            // An older record does not tell the verbs, and a machine may update itself.
+            (None, Some(last)) if last.seen.digest != boot.seen.digest => {
+                if self.digests.contains(&boot.seen.digest.as_deref()) {
+                    "an earlier image"
+                } else {
+                    "another image"
+                }
+            }
             (None, Some(_)) => "rebooted",
         };
         if boot.seen.soft {

@@ -182,4 +182,6 @@ fn a_record_from_before_there_were_pages_makes_a_page_too() {
         .map(|m| m.boots.len())
         .sum();
     assert_eq!(page.matches("class=\"boot\"").count(), boots);
+    // It does not tell the verbs: a rollback is seen by what is booted.
+    assert!(page.contains(": another image</b>") && page.contains(": an earlier image</b>"));
 }
