@@ -158,7 +158,7 @@ fn files(attachments: &[Attachment], out: &str) -> Vec<String> {
 }
 
 /// The command that runs a scenario again as it was run, with what it starts from, and keeps its machine to look inside.
-fn again(id: &str, arguments: &[String]) -> String {
+pub fn again(id: &str, arguments: &[String]) -> String {
     let mut words = vec!["bootproof".to_owned(), "run".to_owned(), quote(id)];
     let mut given = arguments.iter();
     while let Some(argument) = given.next() {
@@ -301,11 +301,7 @@ mod tests {
         let attached = |path: &str| Attachment {
             name: format!("{path} itself"),
             path: path.to_owned(),
-            kind: None,
-            machine: None,
-            run: None,
-            attempt: 1,
-            step: None,
+            ..Attachment::default()
         };
         let all = [
             "machines/a/x",

@@ -42,17 +42,27 @@ pub fn shorten(text: &str, most: usize) -> String {
     kept
 }
 
-/// A text cut in the middle: its first and its last lines, and how many are left out between.
+/// How long a line of a text that is cut may be.
+const WIDE: usize = 4000;
+
+/// A text cut in the middle: its first and its last lines, none of them endless, and how many are left out between.
 pub fn cut(text: &str, head: usize, tail: usize) -> (String, usize) {
     let lines: Vec<&str> = text.lines().collect();
+    let shown =
+        |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| shorten(line, WIDE)).collect() };
     if lines.len() <= head + tail + 1 {
-        return (text.to_owned(), 0);
+        let endless = lines.iter().any(|line| line.chars().count() > WIDE);
+        let text = if endless {
+            shown(&lines).join("\n")
+        } else {
+            text.to_owned()
+        };
+        return (text, 0);
     }
     let out = lines.len() - head - tail;
-    let mut kept = lines[..head].to_vec();
-    let note = format!("… {out} lines left out …");
-    kept.push(&note);
-    kept.extend(&lines[lines.len() - tail..]);
+    let mut kept = shown(&lines[..head]);
+    kept.push(format!("… {out} lines left out …"));
+    kept.extend(shown(&lines[lines.len() - tail..]));
     (kept.join("\n"), out)
 }
 
@@ -115,6 +125,8 @@ mod tests {
             ("1\n2\n… 5 lines left out …\n8\n9\n10".to_owned(), 5)
         );
         assert_eq!(cut("1\n2\n", 1, 1), ("1\n2\n".to_owned(), 0));
+        let endless = cut(&"x".repeat(WIDE * 2), 1, 1).0;
+        assert_eq!(endless.chars().count(), WIDE);
         assert_eq!(last_lines("a\nb\nc\n\n", 2), "b\nc");
     }
 

@@ -134,7 +134,7 @@ impl<'a> Embedder<'a> {
                 vec![piece(title, Body::Diff(diff::lines_of(&text)), true)]
             }
             AttachmentKind::Console => {
-                let last = last_lines(&text, LAST);
+                let last = cut(&last_lines(&text, LAST), LAST, 0).0;
                 let whole = self.room_for(text);
                 let mut pieces = vec![piece(
                     format!("{title}: the last lines"),
@@ -200,4 +200,45 @@ fn kind_of(attachment: &Attachment) -> AttachmentKind {
         .into_iter()
         .find(|(part, _)| path.contains(part))
         .map_or(AttachmentKind::Other, |(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::Day;
+
+    #[test]
+    fn a_page_takes_in_only_so_much_and_says_what_it_left_out() {
+        let report = Day::red().report();
+        let mut embedder = Embedder::new(&report);
+        let large = vec![0; ROOM / 2];
+        assert!(embedder.data(&large).is_some());
+        assert!(embedder.data(&large).is_none(), "base64 makes it larger");
+        let text = format!("{}\n", "x".repeat(3000)).repeat(300);
+        let has_room = |_: &i32| !embedder.room_for(text.clone()).starts_with("left out");
+        assert_eq!((0..20).take_while(has_room).count(), 4);
+    }
+
+    #[test]
+    fn of_an_older_record_the_kind_is_known_by_the_files_name() {
+        let attachment = |path: &str| Attachment {
+            name: String::new(),
+            path: path.to_owned(),
+            kind: None,
+            machine: None,
+            run: None,
+            attempt: 1,
+            step: None,
+        };
+        assert_eq!(
+            kind_of(&attachment("consoles/homepage.log")),
+            AttachmentKind::Console
+        );
+        assert_eq!(
+            kind_of(&attachment("machines/homepage/journal.txt")),
+            AttachmentKind::Journal
+        );
+        assert_eq!(kind_of(&attachment("notes.txt")), AttachmentKind::Other);
+        assert!(order(&attachment("consoles/a.log")) < order(&attachment("machines/a/df.txt")));
+    }
 }

@@ -2,6 +2,7 @@
 
 use bootproof_harness::evidence::Verdict;
 
+use crate::report::last_screen;
 use crate::report::paint::duration;
 use crate::report::summary::{Attempt, Command, RunSummary, Scenario};
 use crate::report::text::{console, cut};
@@ -154,10 +155,8 @@ fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) 
                 console(&step.text)
             )
         }),
-        again: (!passed && began).then(|| {
-            let place = bootproof_harness::exec::quote(&planned.id);
-            format!("bootproof run {place}")
-        }),
+        again: (!passed && began)
+            .then(|| last_screen::again(&planned.id, arguments(summary, scenario))),
         evidence: evidence(scenario, embedder, |a| {
             a.run == scenario.run && a.attempt == scenario.attempts
         }),
@@ -169,6 +168,13 @@ fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) 
             .map(|attempt| earlier(scenario, attempt, embedder))
             .collect(),
     }
+}
+
+/// The arguments of the run that a scenario's verdict is of.
+fn arguments<'a>(summary: &'a RunSummary, scenario: &Scenario) -> &'a [String] {
+    let run = scenario.run.as_deref();
+    let part = summary.runs.iter().find(|part| run == Some(&part.run));
+    part.map_or(&summary.arguments, |part| &part.arguments)
 }
 
 fn evidence(

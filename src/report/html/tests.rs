@@ -147,7 +147,7 @@ fn what_did_not_pass_is_told_from_the_reason_to_the_disk() {
         "it is missing from the run&#39;s folder",
         "it was not read: its path leads out of the run&#39;s folder",
         "podman build &#39;&#60;context&#62;&#39;",
-        "bootproof run features/small.feature:18",
+        "bootproof run features/small.feature:18 --keep on-failure",
     ] {
         let found = mending[at..].find(part);
         at += found.unwrap_or_else(|| panic!("no {part:?} after {at} in {mending}"));

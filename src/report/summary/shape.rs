@@ -219,7 +219,7 @@ pub struct Command {
 }
 
 /// A file of evidence.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Attachment {
     /// What it is.
     pub name: String,

@@ -169,6 +169,10 @@ impl<'e, 'r> Viewer<'e, 'r> {
             return;
         }
         shown.whole = self.embedder.data(png);
+        if shown.whole.is_none() {
+            shown.lost =
+                Some("its picture is left out: the page is large enough without it".to_owned());
+        }
         let old = before.and_then(|before| before.picture.as_ref());
         let difference = old.and_then(|old| picture::difference(old, picture));
         shown.difference = difference.map(|(marked, share)| {
