@@ -110,6 +110,15 @@ impl Browser {
         })
     }
 
+    /// The programs it is made of, Chromium first.
+    ///
+    /// # Errors
+    /// When one is not installed.
+    pub fn programs() -> Result<[Utf8PathBuf; 2], BrowserError> {
+        let programs = Programs::find()?;
+        Ok([programs.chromium, programs.driver])
+    }
+
     /// Opens a page and waits until it has come to rest.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! `bootproof doctor` shows a [`HostReport`]; a run asks it which tiers it may use and how machines run.
 
+mod browser;
 mod checks;
 mod kvm;
 mod os;
@@ -137,7 +138,7 @@ pub struct ProbeOptions {
     pub cache: Utf8PathBuf,
     /// The host's state folder.
     pub state: Utf8PathBuf,
-    /// Whether KVM is tried again although an earlier probe of this boot of the host has an answer.
+    /// Whether KVM and the browser are tried again although an earlier probe of this boot of the host has an answer.
     pub fresh: bool,
 }
 
@@ -227,7 +228,7 @@ pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
     let (containers, (kvm, outcome), browser) = tokio::join!(
         checks::podman(&bench),
         kvm::check(&bench),
-        checks::browser(&bench)
+        browser::check(&bench)
     );
     let mut checks = containers;
     checks.push(checks::registry(&bench).await);

@@ -17,7 +17,7 @@ pub struct Doctor {
     /// The tier that is asked for: exit 3 when this host cannot run it [default: any but static]
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
     require: Option<TierChoice>,
-    /// Try KVM again, although an earlier probe since the host's boot has an answer
+    /// Try KVM and the browser again, although an earlier probe since the host's boot has an answer
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]

@@ -230,6 +230,13 @@ impl Day {
         );
         self.attach(
             18,
+            "whole console of homepage",
+            "consoles/4.log",
+            AttachmentKind::Console,
+            Some(&console),
+        );
+        self.attach(
+            18,
             "failed units",
             "units.txt",
             AttachmentKind::FailedUnits,

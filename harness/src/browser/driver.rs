@@ -51,7 +51,7 @@ const TEMP_PATH: usize = 107 - "/org.chromium.Chromium.XXXXXX/SingletonSocket".l
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
     pub chromium: Utf8PathBuf,
-    driver: Utf8PathBuf,
+    pub driver: Utf8PathBuf,
 }
 
 impl Programs {

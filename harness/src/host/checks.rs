@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{BROWSER, Bench, Check, Tier};
-use crate::browser::{Browser, BrowserError, Place};
+use super::{Bench, Check, Tier};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
 use crate::privilege::{self, PrivilegeError, is_root};
@@ -30,7 +29,7 @@ fn say(error: ExecError) -> Failure {
     }
 }
 
-async fn version(program: &str) -> Result<String, ExecError> {
+pub(super) async fn version(program: &str) -> Result<String, ExecError> {
     let output = Cmd::new(program).arg("--version").run().await?;
     let text = output.text();
     let said = if text.is_empty() {
@@ -352,62 +351,4 @@ pub(super) fn ports(bench: &Bench, range: Result<PortRange, PortError>) -> Check
         Ok(found) => Check::ok("ports", found, &CONTAINERS),
         Err(error) => Check::missing("ports", error.to_string(), &CONTAINERS),
     }
-}
-
-/// What the browser is to show: a title that only a page whose scripts have run has.
-const SCRIPTED: &str =
-    "data:text/html,<title>no</title><script>document.title='scripts '+'run'</script>";
-
-/// Pictures of pages are evidence; without a browser there are none. A page is really opened.
-pub(super) async fn browser(bench: &Bench) -> Check {
-    let browser = Browser::new(Place {
-        ledger: bench.ledger.clone(),
-        scratch: bench.scratch.clone(),
-        state: bench.state.clone(),
-        scale: 1.0,
-    });
-    let opened = browser.open(SCRIPTED, Duration::from_secs(20)).await;
-    browser.stop().await;
-    let without = "there will be no pictures of pages";
-    let packages = bench
-        .facts
-        .install("chromium chromium-driver", "chromium chromedriver");
-    match opened {
-        Ok(page) if page.title == "scripts run" => {
-            let version = version_of_any(&["chromium", "chromium-browser", "google-chrome"]).await;
-            let took = page.took.as_secs_f64();
-            let found = format!("{version}: opened a page and read its title in {took:.1} s");
-            Check::ok(BROWSER, found, &[])
-        }
-        Ok(page) => {
-            let found = format!("scripts do not run ({:?}): {without}", page.title);
-            Check::warn(BROWSER, found, &[])
-        }
-        Err(BrowserError::NotInstalled { what }) => {
-            let found = format!("{what} is not installed: {without}");
-            Check::warn(BROWSER, found, &[]).fix(packages)
-        }
-        Err(error) => {
-            let error = error.to_string();
-            let fix = browser_fix(&error).map_or(packages, str::to_owned);
-            Check::warn(BROWSER, format!("{error}: {without}"), &[]).fix(fix)
-        }
-    }
-}
-
-/// What helps against a failure whose cause is known.
-fn browser_fix(failure: &str) -> Option<&'static str> {
-    let sandbox = failure.contains("sandbox") || failure.contains("namespace");
-    sandbox.then_some(
-        "give Chromium its sandbox: allow user namespaces, or install chromium-sandbox (Debian)",
-    )
-}
-
-async fn version_of_any(names: &[&str]) -> String {
-    for name in names {
-        if let Ok(found) = version(name).await {
-            return found;
-        }
-    }
-    "a Chromium that does not say its version".to_owned()
 }

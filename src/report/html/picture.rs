@@ -5,7 +5,7 @@ use image::{DynamicImage, ImageFormat, ImageReader, Limits, RgbImage};
 
 /// How wide a small picture is, and how much of a page's width it shows: enough to recognise a page by its heading.
 const SMALL: u32 = 280;
-const SHOWN: u32 = 640;
+const SHOWN: u32 = 768;
 
 /// How wide a picture of differences is at most.
 const WIDE: u32 = 560;

@@ -184,7 +184,22 @@ fn evidence(
 ) -> Vec<Piece> {
     let mut mine: Vec<_> = scenario.attachments.iter().filter(|a| wanted(a)).collect();
     mine.sort_by_key(|attachment| order(attachment));
-    mine.into_iter().flat_map(|a| embedder.pieces(a)).collect()
+    // A console is stored when a step fails and again when its machine goes: its end is told once.
+    let mut ends: Vec<Option<&str>> = Vec::new();
+    let mut pieces = Vec::new();
+    for attachment in mine {
+        let mut shown = embedder.pieces(attachment);
+        let machine = attachment.machine.as_deref();
+        if shown.len() > 1 {
+            if ends.contains(&machine) {
+                shown.remove(0);
+            } else {
+                ends.push(machine);
+            }
+        }
+        pieces.append(&mut shown);
+    }
+    pieces
 }
 
 fn earlier(scenario: &Scenario, attempt: &Attempt, embedder: &mut Embedder<'_>) -> Earlier {

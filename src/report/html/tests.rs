@@ -152,6 +152,8 @@ fn what_did_not_pass_is_told_from_the_reason_to_the_disk() {
         let found = mending[at..].find(part);
         at += found.unwrap_or_else(|| panic!("no {part:?} after {at} in {mending}"));
     }
+    assert_eq!(mending.matches("the last lines").count(), 1, "{mending}");
+    assert!(mending.contains("whole console of homepage"));
 }
 
 #[test]
