@@ -51,7 +51,8 @@ fn of_the_run(scratch: &Path) -> BTreeSet<String> {
             continue;
         };
         let mut private = false;
-        for line in text.lines() {
+        // A machine is given its files in one line each.
+        for line in text.replace("\\n", "\n").lines() {
             private = (private || line.contains("PRIVATE KEY-----")) && !line.contains("-----END");
             if private && !line.starts_with("-----") && line.len() > 20 {
                 secrets.insert(line.trim().to_owned());
@@ -160,11 +161,11 @@ fn no_secret_is_found_where_others_can_read() {
         text.contains("told: ").then_some(path)
     });
     let told: Vec<_> = told
-        .filter_map(|p| p.file_name()?.to_str().map(str::to_owned))
+        .map(|path| path.strip_prefix(&out).unwrap().display().to_string())
         .collect();
     for part in ["console", "journal", "page"] {
         assert!(
-            told.iter().any(|name| name.contains(part)),
+            told.iter().any(|path| path.contains(part)),
             "the secret was not told in a {part}: {told:?}"
         );
     }
@@ -174,7 +175,7 @@ fn no_secret_is_found_where_others_can_read() {
         "no machine was seen"
     );
     let keys = secrets.iter().filter(|secret| secret.len() > 60).count();
-    assert!(keys > 4, "no private key was seen: {}", secrets.len());
+    assert!(keys > 3, "no private key was seen: {}", secrets.len());
 
     let mut found = Vec::new();
     let mut hunt = |place: &str, text: &str| {
