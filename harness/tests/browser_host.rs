@@ -136,6 +136,16 @@ async fn answer(mut stream: TcpStream, never: Arc<AtomicUsize>) {
             tokio::time::sleep(Duration::from_millis(1500)).await;
             ("200 OK", "text/plain", "ID=lab")
         }
+        "/told" => (
+            "200 OK",
+            "text/html",
+            "<!DOCTYPE html><title>t</title><h1>the key is <b>planted-on</b>-a-page-42</h1>",
+        ),
+        "/covered" => (
+            "200 OK",
+            "text/html",
+            "<!DOCTYPE html><body style='white-space: pre-wrap'>the key is [redacted]</body>",
+        ),
         "/never" => {
             never.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -199,6 +209,30 @@ async fn a_page_is_seen_after_its_scripts_have_run() {
         "only the run's folder: {:?}",
         ledger.owned()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a host: Chromium and its driver"]
+async fn no_picture_shows_a_secret() {
+    let host = Host::new();
+    let (browser, _ledger) = host.browser();
+    let server = Server::start().await;
+    bootproof_harness::secret::register("planted-on-a-page-42");
+    let open = async |path: &str| {
+        let url = format!("{}{path}", server.url);
+        browser.open(&url, PATIENCE).await.unwrap()
+    };
+    let (told, covered) = (open("told").await, open("covered").await);
+    // What a step asserts on is the page as it is.
+    assert_eq!(told.text, "the key is planted-on-a-page-42");
+    let exactly = Tolerance {
+        channel: 0,
+        share: 0.0,
+    };
+    let (told, covered) = ((&*told.picture, "told"), (&*covered.picture, "covered"));
+    let compared = compare(told, covered, exactly).unwrap();
+    assert!(compared.same(), "{compared}");
+    browser.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::traffic::Traffic;
 use super::{BrowserError, LINGER, Rendered, WINDOW};
+use crate::secret::redact;
 use crate::wait::{self, Look};
 
 /// What a visitor would read, and whether it is all there: asked when the page has drawn and has nothing else to do, so
@@ -22,6 +23,10 @@ const LOOK: &str = "const done = arguments[arguments.length - 1]; \
         document.body ? document.body.innerText : '', location.href]); \
     requestAnimationFrame(() => setTimeout(() => idle(look))); \
     setTimeout(look, 1000);";
+
+/// Shows a text in place of a page.
+const COVER: &str = "document.documentElement.innerHTML = '<body></body>'; \
+    document.body.style.whiteSpace = 'pre-wrap'; document.body.textContent = arguments[0];";
 
 /// For how long nothing may change before a page is at rest: a busy host runs scripts late.
 const STILL: Duration = Duration::from_millis(300);
@@ -208,6 +213,12 @@ impl Session {
         }
         let lost = |doing| move |error| sort(doing, url, patience, error);
         let html = self.client.source().await.map_err(lost("read a page"))?;
+        let shown = redact(&view.text);
+        if shown != view.text || redact(&html) != html {
+            // A picture cannot be redacted: what is taken is one of the text, without what nobody may read.
+            let covered = self.client.execute(COVER, vec![shown.into()]).await;
+            covered.map_err(lost("cover a secret on a page"))?;
+        }
         let picture = self.client.screenshot().await;
         Ok(Rendered {
             url: url.to_owned(),
