@@ -112,7 +112,7 @@ fn a_wrong_product_fails_at_the_right_step() {
     let screen = dir.path().join("screen");
     let ended = Command::new(assert_cmd::cargo::cargo_bin("bootproof"))
         .env("BOOTPROOF_STATE", &state)
-        .args(["run", FEATURE, "--jobs", "1", "--profile"])
+        .args(["run", FEATURE, "--profile"])
         .arg(common::lab_with(
             &dir.path().join("profile"),
             Path::new("tests/red"),
