@@ -1,5 +1,7 @@
 //! HTTP as a visitor of a machine's pages sees it: status, headers, body, or why there is none.
 
+mod lane;
+
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, redirect};
@@ -210,47 +212,53 @@ impl Http {
     }
 
     async fn fetch(&self, url: &str, deadline: Duration) -> Result<Page, HttpError> {
-        let started = Instant::now();
-        match tokio::time::timeout(deadline, self.exchange(url, started)).await {
-            Ok(Ok(page)) => Ok(page),
-            Ok(Err(error)) => Err(classify(url, deadline, &error)),
-            Err(_) => Err(HttpError::Timeout {
+        let visit = exchange(self.client.clone(), url.to_owned());
+        let visit = lane::on_one_thread(tokio::time::timeout(deadline, visit));
+        match visit.await {
+            Ok(Ok(Ok(page))) => Ok(page),
+            Ok(Ok(Err(error))) => Err(classify(url, deadline, &error)),
+            Ok(Err(_)) => Err(HttpError::Timeout {
                 url: url.to_owned(),
                 deadline,
             }),
+            Err(said) => Err(HttpError::Client {
+                url: url.to_owned(),
+                said,
+            }),
         }
     }
+}
 
-    async fn exchange(&self, url: &str, started: Instant) -> Result<Page, reqwest::Error> {
-        let mut response = self.client.get(url).send().await?;
-        let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.as_str().to_owned(), value)
-            })
-            .collect();
-        let mut body = Vec::new();
-        let mut cut_short = false;
-        while let Some(chunk) = response.chunk().await? {
-            let room = BODY - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() > room {
-                cut_short = true;
-                break;
-            }
-        }
-        Ok(Page {
-            url: url.to_owned(),
-            status,
-            headers,
-            body,
-            cut_short,
-            took: started.elapsed(),
+async fn exchange(client: Client, url: String) -> Result<Page, reqwest::Error> {
+    let started = Instant::now();
+    let mut response = client.get(&url).send().await?;
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
         })
+        .collect();
+    let mut body = Vec::new();
+    let mut cut_short = false;
+    while let Some(chunk) = response.chunk().await? {
+        let room = BODY - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            cut_short = true;
+            break;
+        }
     }
+    Ok(Page {
+        url,
+        status,
+        headers,
+        body,
+        cut_short,
+        took: started.elapsed(),
+    })
 }
 
 fn classify(url: &str, deadline: Duration, error: &reqwest::Error) -> HttpError {

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::exec::Cmd;
+use crate::ledger::Resource;
 
 /// The container tools cannot be set up.
 #[derive(Debug, Error)]
@@ -96,6 +97,17 @@ impl Podman {
     #[must_use]
     pub fn is_rooted(&self) -> bool {
         self.rooted
+    }
+
+    /// A container of this podman's, for the ledger.
+    #[must_use]
+    pub fn container(&self, name: impl Into<String>) -> Resource {
+        let name = name.into();
+        if self.rooted {
+            Resource::RootContainer { name }
+        } else {
+            Resource::Container { name }
+        }
     }
 
     /// What it reads and pushes through.

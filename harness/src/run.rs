@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::evidence::Recorder;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 
 /// The system's random source failed.
 #[derive(Debug, Error)]
@@ -118,7 +118,7 @@ fn host_dir(variable: &str, for_root: &str, xdg: &str, below_home: &str) -> Utf8
     if let Some(folder) = set(variable) {
         return folder.into();
     }
-    if rustix::process::geteuid().is_root() {
+    if crate::privilege::is_root() {
         return for_root.into();
     }
     let base = set(xdg).map_or_else(
@@ -193,6 +193,23 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run nobody has asked anything particular of: emulated, its deadlines as they are, nothing kept.
+    ///
+    /// # Errors
+    /// When its ledger cannot be opened.
+    pub fn plain(recorder: Recorder, id: RunId, dirs: Dirs) -> Result<Self, LedgerError> {
+        Ok(Self {
+            ledger: Ledger::open(&dirs.state, &id)?,
+            id,
+            dirs,
+            recorder,
+            accel: Accel::Tcg,
+            timeout_scale: 1.0,
+            keep: Keep::Never,
+            cold: false,
+        })
+    }
+
     /// A guest's deadline: seconds as measured under KVM, scaled by accelerator and user.
     #[must_use]
     pub fn guest_deadline(&self, under_kvm: Duration) -> Duration {

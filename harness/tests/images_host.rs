@@ -11,11 +11,11 @@ use base64::Engine as _;
 use bootproof_harness::evidence::{Event, Recorder};
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed};
-use bootproof_harness::ledger::{Ledger, Resource};
+use bootproof_harness::ledger::Resource;
 use bootproof_harness::podman::{Access, Podman};
 use bootproof_harness::profile::{Profile, ReleaseName};
 use bootproof_harness::registry::{Registry, RegistryError};
-use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::run::{Dirs, Run, RunId};
 use bootproof_harness::wait::{self, Look};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -80,16 +80,7 @@ impl Host {
         let id = RunId::random().unwrap();
         let (cache, state, out) = (self.path("cache"), self.path("state"), self.path("out"));
         let dirs = Dirs::of(&id, &cache, &state, &out);
-        Run {
-            ledger: Ledger::open(&dirs.state, &id).unwrap(),
-            recorder: Recorder::unrecorded(),
-            id,
-            dirs,
-            accel: Accel::Tcg,
-            timeout_scale: 1.0,
-            keep: Keep::Never,
-            cold: false,
-        }
+        Run::plain(Recorder::unrecorded(), id, dirs).unwrap()
     }
 
     fn podman(&self) -> Podman {

@@ -11,11 +11,11 @@ use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest, Disks};
 use bootproof_harness::evidence::Recorder;
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::sweep;
-use bootproof_harness::ledger::{Ledger, PortRange, Ports};
+use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Exceptions, Hypervisor, MachineSpec, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::{Registry, RegistryError, Remote};
-use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::run::{Dirs, Run, RunId};
 use camino::Utf8Path;
 
 use theirs::{PASSWORD, Theirs};
@@ -63,16 +63,12 @@ impl Lab {
             &root.join("state"),
             &root.join("out"),
         );
-        let run = Run {
-            recorder: Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
-            ledger: Ledger::open(&dirs.state, &id).unwrap(),
+        let run = Run::plain(
+            Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
             id,
             dirs,
-            accel: Accel::Tcg,
-            timeout_scale: 1.0,
-            keep: Keep::Never,
-            cold: false,
-        };
+        )
+        .unwrap();
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
         Self {
             _dir: dir,

@@ -1,11 +1,10 @@
 //! What of a sign-off can be known before a run: what is wrong then is told then.
 
-use bootproof_harness::evidence::{Event, SourceTree};
+use bootproof_harness::evidence::{Event, SignOff, SourceTree};
 use bootproof_harness::problem::nearest;
 use bootproof_harness::profile::{Digester, Profile, named};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::record::SignOff;
 use super::results::{unfit_selection, unfit_source};
 use crate::assets::Places;
 use crate::cli::Ended;
@@ -24,20 +23,7 @@ pub struct Prepared {
 impl Prepared {
     /// As it is recorded.
     pub fn event(&self) -> Event {
-        let SignOff {
-            candidates,
-            allow_skips,
-            snapshots,
-            registry,
-            left_out,
-        } = self.sign_off.clone();
-        Event::SignOff {
-            candidates,
-            allow_skips,
-            snapshots,
-            registry,
-            left_out,
-        }
+        Event::SignOff(self.sign_off.clone())
     }
 }
 

@@ -9,15 +9,11 @@ use sha2::{Digest as _, Sha256};
 use super::record::Record;
 use super::results::Results;
 use super::statement::{Descriptor, EVIDENCE, Statement};
-
-/// The record.
-pub const EVENTS: &str = "events.ndjson";
-
-/// What is derived from it.
-pub const RUN: &str = "run.json";
+use crate::report::files::{REPORT_HTML, REPORT_PDF, RUN_JSON};
+use crate::report::reading::RECORD;
 
 /// The files of a run that are signed, as far as they are there.
-pub const FILES: [&str; 4] = [EVENTS, RUN, "report.html", "report.pdf"];
+pub const FILES: [&str; 4] = [RECORD, RUN_JSON, REPORT_HTML, REPORT_PDF];
 
 /// What it says of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

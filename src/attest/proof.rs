@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use bootproof_harness::evidence::Recorder;
 use bootproof_harness::exec::{Cmd, Output};
-use bootproof_harness::ledger::Ledger;
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::reference;
 use bootproof_harness::registry::{Attachable, Registry};
-use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::run::{Dirs, Run, RunId};
 use bootproof_harness::secret::Secret;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -40,16 +39,12 @@ impl Lab {
         let below = |name: &str| folder.join(name);
         let id = RunId::random().unwrap();
         let dirs = Dirs::of(&id, &below("cache"), &below("state"), &below("out"));
-        let run = Run {
-            recorder: Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
-            ledger: Ledger::open(&dirs.state, &id).unwrap(),
+        let run = Run::plain(
+            Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
             id,
             dirs,
-            accel: Accel::Tcg,
-            timeout_scale: 1.0,
-            keep: Keep::Never,
-            cold: false,
-        };
+        )
+        .unwrap();
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
         let whole = Registry::start(&run, &podman).await.unwrap();
         // As a storyline has it: with its images below an organisation of its own.

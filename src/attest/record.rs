@@ -1,6 +1,6 @@
 //! A run's record, read as something to be signed: whole, or not at all.
 
-use bootproof_harness::evidence::{Envelope, Event, PlannedScenario, SourceTree};
+use bootproof_harness::evidence::{Envelope, Event, SignOff, SourceTree};
 use thiserror::Error;
 
 use crate::report::summary::{FoldError, RunSummary};
@@ -16,21 +16,6 @@ pub struct Record {
     pub source: Option<SourceTree>,
     /// What a release may be signed off on; older records do not say.
     pub sign_off: Option<SignOff>,
-}
-
-/// What a release may be signed off on, as the run was asked.
-#[derive(Debug, Clone, Default)]
-pub struct SignOff {
-    /// `NAME` or `NAME:TAG`.
-    pub candidates: Vec<String>,
-    /// Texts of which a skip's reason must contain one.
-    pub allow_skips: Vec<String>,
-    /// The digest of the profile's snapshots.
-    pub snapshots: Option<String>,
-    /// The user's own registry.
-    pub registry: Option<String>,
-    /// Scenarios that were not chosen.
-    pub left_out: Vec<PlannedScenario>,
 }
 
 /// Why a record is none to sign.
@@ -101,21 +86,7 @@ impl Record {
                     record.release = *release;
                     record.source.clone_from(source);
                 }
-                Event::SignOff {
-                    candidates,
-                    allow_skips,
-                    snapshots,
-                    registry,
-                    left_out,
-                } => {
-                    record.sign_off = Some(SignOff {
-                        candidates: candidates.clone(),
-                        allow_skips: allow_skips.clone(),
-                        snapshots: snapshots.clone(),
-                        registry: registry.clone(),
-                        left_out: left_out.clone(),
-                    });
-                }
+                Event::SignOff(asked) => record.sign_off = Some(asked.clone()),
                 _ => {}
             }
         }

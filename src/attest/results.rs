@@ -1,10 +1,10 @@
 //! What a run says of the candidates of a release, and why it says nothing: computed from the record alone.
 
-use bootproof_harness::evidence::{SourceTree, Verdict};
+use bootproof_harness::evidence::{SignOff, SourceTree, Verdict};
 use bootproof_harness::registry::Place;
 
 use super::candidates::{Candidate, candidates};
-use super::record::{Record, SignOff};
+use super::record::Record;
 use super::statement::{Descriptor, Outcome, Statement, TEST_RESULT, TestResult};
 use crate::report::summary::Scenario;
 

@@ -5,11 +5,12 @@ use thiserror::Error;
 
 use super::candidates::Candidate;
 use super::dsse::Envelope;
-use super::evidence::{self, EVENTS};
+use super::evidence;
 use super::record::{Record, RecordError};
 use super::results::Results;
 use super::statement::Outcome;
 use super::{FOLDER, Signer};
+use crate::report::reading::RECORD;
 
 /// The envelope over record and report.
 pub const EVIDENCE_FILE: &str = "evidence.dsse.json";
@@ -24,7 +25,7 @@ pub const STATEMENT: &str = ".intoto.json";
 #[derive(Debug, Error)]
 pub enum SignError {
     /// The record is not whole.
-    #[error("{out}/{EVENTS} cannot be signed: {source}")]
+    #[error("{out}/{RECORD} cannot be signed: {source}")]
     Record {
         /// The run's folder.
         out: Utf8PathBuf,
@@ -79,7 +80,7 @@ pub fn sign_folder(
 }
 
 fn read(out: &Utf8Path) -> Result<(String, Record), SignError> {
-    let path = out.join(EVENTS);
+    let path = out.join(RECORD);
     let text = std::fs::read_to_string(&path).map_err(io(&path))?;
     let record = Record::read(&text).map_err(|source| SignError::Record {
         out: out.to_owned(),

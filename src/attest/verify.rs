@@ -8,15 +8,17 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::dsse::Envelope;
-use super::evidence::{self, EVENTS, Evidence, FILES, RUN, first_other_line};
+use super::evidence::{self, Evidence, FILES, first_other_line};
 use super::record::Record;
 use super::results::Results;
 use super::sign::{ENVELOPE, EVIDENCE_FILE, STATEMENT, stem};
 use super::statement::{self, Statement, TEST_RESULT, TestResult};
 use super::{FOLDER, Public};
 use crate::problem::Problem;
+use crate::report::files::RUN_JSON;
 use crate::report::merge::Report;
 use crate::report::reading;
+use crate::report::reading::RECORD;
 use difference::difference;
 
 /// What was found.
@@ -159,9 +161,9 @@ impl Look<'_> {
             }
             let marks = evidence.map_or("", |e| e.predicate.record_lines.as_str());
             let place = match name {
-                EVENTS => first_other_line(marks, text.as_deref().unwrap_or_default())
+                RECORD => first_other_line(marks, text.as_deref().unwrap_or_default())
                     .map(|(line, what)| format!("line {line} {what}")),
-                RUN => other_than_folded(self.out, &bytes),
+                RUN_JSON => other_than_folded(self.out, &bytes),
                 _ => None,
             };
             let size = bytes.len();
@@ -171,7 +173,7 @@ impl Look<'_> {
             );
             self.found(name, false, what);
         }
-        for name in [EVENTS, RUN] {
+        for name in [RECORD, RUN_JSON] {
             if evidence.is_some() && !subjects.iter().any(|s| s.name == name) {
                 self.found(name, false, "is not among the files that were signed");
             }
@@ -180,15 +182,15 @@ impl Look<'_> {
     }
 
     fn read_record(&mut self) -> Option<String> {
-        let text = std::fs::read(self.out.join(EVENTS));
+        let text = std::fs::read(self.out.join(RECORD));
         let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        text.map_err(|error| self.found(EVENTS, false, format!("cannot be read: {error}")))
+        text.map_err(|error| self.found(RECORD, false, format!("cannot be read: {error}")))
             .ok()
     }
 
     fn record(&mut self, text: &str) -> Option<Record> {
         Record::read(text)
-            .map_err(|error| self.found(EVENTS, false, format!("is no whole record: {error}")))
+            .map_err(|error| self.found(RECORD, false, format!("is no whole record: {error}")))
             .ok()
     }
 

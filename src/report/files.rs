@@ -15,6 +15,9 @@ pub const RUN_JSON: &str = "run.json";
 /// The page a person reads.
 pub const REPORT_HTML: &str = "report.html";
 
+/// The same, as a browser prints it.
+pub const REPORT_PDF: &str = "report.pdf";
+
 /// What reporters wrote, and what they could not.
 #[derive(Debug, Default)]
 pub struct Written {

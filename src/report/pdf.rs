@@ -56,7 +56,7 @@ async fn print_with(
             "--disable-sync",
             "--no-pdf-header-footer",
         ]);
-        if rustix::process::geteuid().is_root() {
+        if bootproof_harness::privilege::is_root() {
             // Chromium's sandbox refuses root.
             command = command.arg("--no-sandbox");
         }

@@ -7,6 +7,7 @@ use bootproof_harness::run::RunId;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::problem::Problem;
+use crate::report::reading::RECORD;
 
 /// The folder of runs that were given none.
 const DEFAULT: &str = "bootproof-out";
@@ -54,7 +55,7 @@ fn is_empty(folder: &Utf8Path) -> io::Result<bool> {
 
 /// Whether the folder holds the record of a run.
 fn is_ours(folder: &Utf8Path) -> bool {
-    let Ok(file) = std::fs::File::open(folder.join("events.ndjson")) else {
+    let Ok(file) = std::fs::File::open(folder.join(RECORD)) else {
         return false;
     };
     let mut first = String::new();
@@ -95,8 +96,7 @@ mod tests {
     fn an_earlier_runs_folder_is_begun_anew() {
         let (_dir, path, run) = folder();
         prepare(Some(&path), &run).unwrap();
-        let recorder =
-            bootproof_harness::evidence::Recorder::create(&path.join("events.ndjson")).unwrap();
+        let recorder = bootproof_harness::evidence::Recorder::create(&path.join(RECORD)).unwrap();
         crate::report::summary::tests::started(&recorder);
         std::fs::write(path.join("old.log"), "x").unwrap();
         prepare(Some(&path), &run).unwrap();

@@ -159,7 +159,7 @@ async fn begin(
     let capability = live::meanwhile("trying what this host can do", probe).await?;
     let probed = (probing, probing.elapsed());
     dirs.out = out::prepare(asked.out.as_deref(), id)?;
-    let recorder = Recorder::create(&dirs.out.join("events.ndjson")).map_err(fault)?;
+    let recorder = Recorder::create(&dirs.out.join(reading::RECORD)).map_err(fault)?;
     let recorder = recorder.counted_from(began);
     let run = Run {
         id: id.clone(),
@@ -432,7 +432,7 @@ impl Begun {
 
     /// The summary, from the record on disk: what it cannot tell, no report tells.
     fn summary(&self) -> Result<RunSummary, Ended> {
-        let text = std::fs::read_to_string(self.run.dirs.out.join("events.ndjson"))?;
+        let text = std::fs::read_to_string(self.run.dirs.out.join(reading::RECORD))?;
         RunSummary::from_record(&text).map_err(fault)
     }
 

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use bootproof_harness::profile::Profile;
+
 /// Why a step did not pass, and whose fault that is.
 ///
 /// cucumber keeps only the `Display` of a step's error, so that it carries both: the text begins
@@ -26,6 +28,12 @@ impl StepError {
     /// The infrastructure's or the harness's fault.
     pub fn error(message: impl fmt::Display) -> Self {
         Self::Error(message.to_string())
+    }
+
+    /// The profile lacks a key. What steps say they need is looked for before a run; this is for what they do not say.
+    pub fn lacking(profile: &Profile, key: &str) -> Self {
+        let add = profile.lacks(key).unwrap_or_default();
+        Self::error(format!("the profile has no {key}: {add}"))
     }
 
     /// An error with its causes, sorted by whose fault it is.

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::{BrowserError, Place};
 use crate::exec::{Cmd, Daemon};
 use crate::http::Http;
-use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource, end_all_using, start_time};
+use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource, end_all_using};
 use crate::secret::redact;
 use crate::wait::{self, Look, WaitError};
 
@@ -144,17 +144,8 @@ impl Driver {
         }
         let daemon = cmd.spawn(&output)?;
         let pid = daemon.pid().map(|pid| pid.as_raw_nonzero().get());
-        let process = match pid.and_then(|pid| Some((pid, start_time(pid)?))) {
-            Some((pid, started)) => {
-                let what = format!("browser {path}");
-                Some(
-                    place
-                        .ledger
-                        .guard(Resource::Process { pid, started, what })?,
-                )
-            }
-            None => None,
-        };
+        let process = pid.and_then(|pid| Resource::process(pid, format!("browser {path}")));
+        let process = process.map(|it| place.ledger.guard(it)).transpose()?;
         let mut driver = Self {
             programs: programs.clone(),
             folder,

@@ -131,7 +131,7 @@ fn capabilities(chromium: &Utf8Path, profile: &Utf8Path, patience: Duration) -> 
         format!("--window-size={width},{height}"),
         format!("--user-data-dir={profile}"),
     ];
-    if rustix::process::geteuid().is_root() {
+    if crate::privilege::is_root() {
         // Chromium refuses to be root within its sandbox.
         args.push("--no-sandbox".to_owned());
     }

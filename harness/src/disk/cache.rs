@@ -242,24 +242,14 @@ mod tests {
     #[test]
     fn a_cold_run_looks_for_disks_among_its_own_alone() {
         use crate::evidence::Recorder;
-        use crate::ledger::Ledger;
-        use crate::run::{Accel, Dirs, Keep, RunId};
+        use crate::run::{Dirs, RunId};
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let id = RunId::random().unwrap();
         let (cache, state, out) = (root.join("c"), root.join("s"), root.join("o"));
         let dirs = Dirs::of(&id, &cache, &state, &out);
         let scratch = dirs.scratch.clone();
-        let run = Run {
-            ledger: Ledger::open(&dirs.state, &id).unwrap(),
-            id,
-            dirs,
-            recorder: Recorder::unrecorded(),
-            accel: Accel::Tcg,
-            timeout_scale: 1.0,
-            keep: Keep::Never,
-            cold: false,
-        };
+        let run = Run::plain(Recorder::unrecorded(), id, dirs).unwrap();
         let podman = Podman::set_up(&cache).unwrap();
         let shelf = |run: &Run| Disks::new(run.clone(), podman.clone()).shelf();
         assert_eq!(shelf(&run), cache.join("disks"));

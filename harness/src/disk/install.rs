@@ -9,7 +9,6 @@ use crate::exec::Output;
 use crate::ledger::Resource;
 use crate::ledger::sweep::remove;
 use crate::podman::{Podman, pulled_id};
-use crate::privilege::is_root;
 use crate::run::Run;
 
 /// How long an installation may take: a large image over a slow network.
@@ -31,14 +30,10 @@ pub(super) async fn install(
     file.set_len(request.size_bytes).map_err(fail)?;
     drop(file);
     let container = format!("bootproof-{}-disk-{}", run.id, &request.key()[..8]);
+    let rooted = podman.as_root()?;
     let loops = run.ledger.own(Resource::Loop { file: disk.clone() })?;
-    let name = container.clone();
-    let running = run.ledger.own(if is_root() {
-        Resource::Container { name }
-    } else {
-        Resource::RootContainer { name }
-    })?;
-    let result = within(run, podman, request, &container, folder).await;
+    let running = run.ledger.own(rooted.container(&container))?;
+    let result = within(run, rooted, request, &container, folder).await;
     if result.is_ok() {
         run.ledger.release(running)?;
         run.ledger.release(loops)?;
@@ -55,14 +50,13 @@ pub(super) async fn install(
 /// The installation itself, by root's podman.
 async fn within(
     run: &Run,
-    podman: &Podman,
+    mut rooted: Podman,
     request: &DiskRequest,
     container: &str,
     folder: &Utf8Path,
 ) -> Result<(), DiskError> {
-    let mut rooted = podman.as_root()?;
     // Root does not see an ordinary user's images; the registry has this one.
-    let image = if is_root() {
+    let image = if !rooted.is_rooted() {
         request.local_image.clone()
     } else {
         if let Some(access) = request.access.clone().into_access() {
@@ -86,7 +80,7 @@ async fn within(
         .await?;
     run.recorder.command("host", &output);
     keep_log(run, request, &output);
-    if !is_root() {
+    if rooted.is_rooted() {
         // What stays there only root could remove. One that another disk is just made from stays, too.
         let away = rooted.podman().args(["rmi", &image]);
         let _ = away.output().await;

@@ -204,6 +204,24 @@ pub enum AttachmentKind {
     Other,
 }
 
+/// What a release may be signed off on, as the run was asked.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SignOff {
+    /// The images it is about: `NAME`, or `NAME:TAG` with the tag they were pushed under.
+    pub candidates: Vec<String>,
+    /// Texts of which a skip's reason must contain one to be allowed.
+    pub allow_skips: Vec<String>,
+    /// SHA-256 over the profile's snapshots; without any there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<String>,
+    /// The user's own registry, `HOST/ORG`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// The scenarios of the feature files that were not chosen.
+    #[serde(default)]
+    pub left_out: Vec<PlannedScenario>,
+}
+
 /// What can happen in a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -254,21 +272,7 @@ pub enum Event {
         scenarios: Vec<PlannedScenario>,
     },
     /// What a release may be signed off on: what is signed follows from the record alone.
-    SignOff {
-        /// The images it is about: `NAME`, or `NAME:TAG` with the tag they were pushed under.
-        candidates: Vec<String>,
-        /// Texts of which a skip's reason must contain one to be allowed.
-        allow_skips: Vec<String>,
-        /// SHA-256 over the profile's snapshots; without any there is none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        snapshots: Option<String>,
-        /// The user's own registry, `HOST/ORG`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        registry: Option<String>,
-        /// The scenarios of the feature files that were not chosen.
-        #[serde(default)]
-        left_out: Vec<PlannedScenario>,
-    },
+    SignOff(SignOff),
     /// What the scenarios took in earlier runs, for a forecast of this one.
     Expected {
         /// How many storylines go side by side.

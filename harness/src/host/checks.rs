@@ -221,7 +221,7 @@ pub(super) async fn skopeo(bench: &Bench) -> Check {
 /// The libvirt connection for whoever runs this.
 #[must_use]
 pub(super) fn libvirt_uri() -> &'static str {
-    if rustix::process::geteuid().is_root() {
+    if is_root() {
         "qemu:///system"
     } else {
         "qemu:///session"

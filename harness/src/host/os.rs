@@ -57,7 +57,7 @@ impl HostFacts {
 
     /// The command that installs packages, named as each family names them.
     pub(super) fn install(&self, debian: &str, fedora: &str) -> String {
-        let sudo = if rustix::process::geteuid().is_root() {
+        let sudo = if crate::privilege::is_root() {
             ""
         } else {
             "sudo "

@@ -342,12 +342,7 @@ impl Maker<'_> {
     ) -> Result<(), ImageError> {
         let run = self.images.run();
         let name = format!("bootproof-{}-{part}-{}", run.id, self.recipe.suite);
-        let container = name.clone();
-        let entry = run.ledger.own(if podman.is_rooted() {
-            Resource::RootContainer { name: container }
-        } else {
-            Resource::Container { name: container }
-        })?;
+        let entry = run.ledger.own(podman.container(&name))?;
         let cmd = options
             .arg(format!("--name={name}"))
             .args(command.iter().copied());

@@ -93,7 +93,7 @@ impl Hypervisor {
     /// The connection this user has: the system's for root, else the session's.
     #[must_use]
     pub fn default_uri() -> String {
-        let scope = if rustix::process::geteuid().is_root() {
+        let scope = if crate::privilege::is_root() {
             "system"
         } else {
             "session"
@@ -138,7 +138,7 @@ impl Hypervisor {
     /// The user and group qemu runs as, when libvirt changes to another than its own.
     #[must_use]
     pub fn owner(&self) -> Option<(u32, u32)> {
-        self.owner.filter(|_| rustix::process::geteuid().is_root())
+        self.owner.filter(|_| crate::privilege::is_root())
     }
 
     /// Whether a security model (`selinux`, `apparmor`) confines its machines.

@@ -1,7 +1,6 @@
 use super::*;
 use crate::evidence::Recorder;
-use crate::ledger::Ledger;
-use crate::run::{Accel, Dirs, Keep, RunId};
+use crate::run::{Dirs, RunId};
 use camino::Utf8Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -9,16 +8,7 @@ use tokio::net::TcpListener;
 fn run(root: &Utf8Path) -> Run {
     let id = RunId::parse("0badcafe").unwrap();
     let dirs = Dirs::of(&id, "/c".into(), &root.join("state"), &root.join("out"));
-    Run {
-        recorder: Recorder::unrecorded(),
-        ledger: Ledger::open(&dirs.state, &id).unwrap(),
-        id,
-        dirs,
-        accel: Accel::Tcg,
-        timeout_scale: 1.0,
-        keep: Keep::Never,
-        cold: false,
-    }
+    Run::plain(Recorder::unrecorded(), id, dirs).unwrap()
 }
 
 /// A server that gives each of these answers once, in turn.

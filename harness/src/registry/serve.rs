@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::query::{Ping, Trust};
 use super::{RegistryError, USER, tls};
 use crate::exec::{Cmd, Daemon};
-use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource, start_time};
+use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource};
 use crate::run::Run;
 use crate::secret::{Secret, redact};
 use crate::wait::{self, Look};
@@ -196,13 +196,9 @@ impl Server {
         // A process has no id before it is there. Should the run be killed between the two lines, the folder is in the
         // ledger already, and the process has a path below it in its command line.
         let pid = daemon.pid().map(|pid| pid.as_raw_nonzero().get());
-        let entry = match pid.and_then(|pid| Some((pid, start_time(pid)?))) {
-            Some((pid, started)) => {
-                let what = format!("registry {}", self.config);
-                Some(ledger.own(Resource::Process { pid, started, what })?)
-            }
-            None => None,
-        };
+        let process =
+            pid.and_then(|pid| Resource::process(pid, format!("registry {}", self.config)));
+        let entry = process.map(|it| ledger.own(it)).transpose()?;
         let mut running = Running { daemon, entry };
         match self.answers(&mut running).await {
             Ok(()) => Ok(running),

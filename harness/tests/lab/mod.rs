@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
 use bootproof_harness::evidence::Recorder;
 use bootproof_harness::ledger::sweep::sweep;
-use bootproof_harness::ledger::{Ledger, PortRange, Ports};
+use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Credentials, Exceptions, Hypervisor, MachineSpec, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::Registry;
-use bootproof_harness::run::{Accel, Dirs, Keep, Run, RunId};
+use bootproof_harness::run::{Dirs, Run, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub const NAME: &str = "registry.bootproof.test/demolab/probe";
@@ -52,16 +52,12 @@ impl Lab {
         let cache = std::env::var("BOOTPROOF_TEST_CACHE")
             .map_or_else(|_| root.join("cache"), Utf8PathBuf::from);
         let dirs = Dirs::of(&id, &cache, &root.join("state"), &root.join("out"));
-        let run = Run {
-            recorder: Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
-            ledger: Ledger::open(&dirs.state, &id).unwrap(),
+        let run = Run::plain(
+            Recorder::create(&dirs.out.join("events.ndjson")).unwrap(),
             id,
             dirs,
-            accel: Accel::Tcg,
-            timeout_scale: 1.0,
-            keep: Keep::Never,
-            cold: false,
-        };
+        )
+        .unwrap();
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
         let registry = Registry::start(&run, &podman).await.unwrap();
         Self {

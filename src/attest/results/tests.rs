@@ -78,13 +78,7 @@ impl Lab {
         scenarios.retain(|s| !left_out.contains(&s.id));
         let chosen = scenarios.iter().map(|s| s.line).collect();
         recorder.record(Event::Planned { scenarios });
-        recorder.record(Event::SignOff {
-            candidates: sign_off.candidates,
-            allow_skips: sign_off.allow_skips,
-            snapshots: sign_off.snapshots,
-            registry: sign_off.registry,
-            left_out: sign_off.left_out,
-        });
+        recorder.record(Event::SignOff(sign_off));
         Self {
             recorder,
             seen,
@@ -349,7 +343,7 @@ fn without_a_candidate_nothing_is_stated_and_the_reason_is_told() {
     let mut lab = Lab::green();
     lab.ends();
     let events = lab.events();
-    let without = |e: &&Envelope| !matches!(e.event, Event::SignOff { .. });
+    let without = |e: &&Envelope| !matches!(e.event, Event::SignOff(_));
     let older: Vec<Envelope> = events.iter().filter(without).cloned().collect();
     let results = Results::of(&Record::of(&older).unwrap(), None);
     assert!(results.forbidden[0].contains("older bootproof"));

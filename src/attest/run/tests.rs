@@ -1,15 +1,13 @@
 use std::sync::Arc;
 
-use bootproof_harness::evidence::SourceTree;
-use bootproof_harness::ledger::Ledger;
+use bootproof_harness::evidence::{SignOff, SourceTree};
 use bootproof_harness::profile::Profile;
-use bootproof_harness::run::{Accel, Dirs, Keep, RunId};
+use bootproof_harness::run::{Dirs, RunId};
 use bootproof_steps::Options;
 use camino::Utf8PathBuf;
 
 use super::*;
 use crate::attest::key::tests::SIGNER;
-use crate::attest::record::SignOff;
 use crate::attest::results::tests::Lab;
 
 /// A run whose scenarios have ended, all green, and what they shared: a registry was never needed.
@@ -30,14 +28,8 @@ impl Ended {
         let mut lab = Lab::over(recorder.clone(), release, SourceTree::Embedded, sign_off);
         lab.all_pass();
         let run = Run {
-            recorder,
-            ledger: Ledger::open(&dirs.state, &id).unwrap(),
-            id,
-            dirs,
-            accel: Accel::Tcg,
-            timeout_scale: 1.0,
-            keep: Keep::Never,
             cold: release,
+            ..Run::plain(recorder, id, dirs).unwrap()
         };
         let profile = concat!(env!("CARGO_MANIFEST_DIR"), "/containerfiles/debian");
         let options = Options {

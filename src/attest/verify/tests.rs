@@ -21,9 +21,9 @@ impl Run {
         let out = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let record = text(&Lab::green().events());
         let summary = RunSummary::from_record(&record).unwrap();
-        std::fs::write(out.join(EVENTS), &record).unwrap();
+        std::fs::write(out.join(RECORD), &record).unwrap();
         let run = serde_json::to_string_pretty(&summary).unwrap();
-        std::fs::write(out.join(RUN), run).unwrap();
+        std::fs::write(out.join(RUN_JSON), run).unwrap();
         std::fs::write(out.join("report.html"), "<html></html>").unwrap();
         let url = Some("https://ci.example.com/7");
         let signed = sign_folder(&out, &SIGNER, url).unwrap();
@@ -79,7 +79,7 @@ fn a_run_as_it_was_signed_is_verified() {
 #[test]
 fn a_record_that_was_changed_is_found_by_its_line() {
     let run = Run::signed();
-    run.edit(EVENTS, |text| {
+    run.edit(RECORD, |text| {
         text.replacen("no /dev/kvm", "no /dev/KVM", 1)
     });
     let wrong = run.wrong();
@@ -88,14 +88,14 @@ fn a_record_that_was_changed_is_found_by_its_line() {
         "{wrong:?}"
     );
     let run = Run::signed();
-    run.edit(EVENTS, |text| {
+    run.edit(RECORD, |text| {
         let lines: Vec<&str> = text.lines().collect();
         lines[..lines.len() - 2].join("\n") + "\n"
     });
     let wrong = run.wrong().remove(0);
     assert!(wrong.contains("is gone, with all after it"), "{wrong}");
     let run = Run::signed();
-    run.edit(EVENTS, |text| {
+    run.edit(RECORD, |text| {
         text.replacen("\"verdict\":\"passed\"", "\"verdict\":\"failed\"", 1)
     });
     let wrong = run.wrong();
@@ -111,7 +111,7 @@ fn a_record_that_was_changed_is_found_by_its_line() {
 #[test]
 fn a_summary_that_was_changed_is_found_by_its_place() {
     let run = Run::signed();
-    run.edit(RUN, |text| {
+    run.edit(RUN_JSON, |text| {
         text.replacen("\"user\": \"ci\"", "\"user\": \"me\"", 1)
     });
     let wrong = run.wrong();
@@ -182,7 +182,7 @@ fn what_is_missing_is_found() {
 #[test]
 fn a_statement_that_does_not_follow_from_the_record_is_found() {
     let run = Run::signed();
-    let record = Record::read(&std::fs::read_to_string(run.out.join(EVENTS)).unwrap()).unwrap();
+    let record = Record::read(&std::fs::read_to_string(run.out.join(RECORD)).unwrap()).unwrap();
     let (_, statement) = Results::of(&record, None).statements.remove(0);
     let forge = |edit: &dyn Fn(&mut Statement<TestResult>)| {
         let mut forged = statement.clone();
@@ -210,12 +210,16 @@ fn a_statement_that_does_not_follow_from_the_record_is_found() {
 #[test]
 fn a_red_run_is_signed_as_evidence_and_nothing_else() {
     let run = Run::signed();
-    run.edit(EVENTS, |text| {
+    run.edit(RECORD, |text| {
         text.replacen("\"verdict\":\"passed\"", "\"verdict\":\"failed\"", 1)
     });
-    let text = std::fs::read_to_string(run.out.join(EVENTS)).unwrap();
+    let text = std::fs::read_to_string(run.out.join(RECORD)).unwrap();
     let summary = RunSummary::from_record(&text).unwrap();
-    std::fs::write(run.out.join(RUN), serde_json::to_string(&summary).unwrap()).unwrap();
+    std::fs::write(
+        run.out.join(RUN_JSON),
+        serde_json::to_string(&summary).unwrap(),
+    )
+    .unwrap();
     let signed = sign_folder(&run.out, &SIGNER, None).unwrap();
     assert!(signed.results.is_empty());
     assert_eq!(signed.withheld[0], "\"scenario 2\" failed");

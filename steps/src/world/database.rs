@@ -115,11 +115,9 @@ impl World {
 
     pub(super) fn after_rollback(&self) -> Result<AfterRollback, StepError> {
         let scene = self.scene()?;
-        scene.shared.profile().after_rollback.ok_or_else(|| {
-            StepError::error(
-                "the profile does not say what the database does after a rollback: add after_rollback to [database]",
-            )
-        })
+        let profile = scene.shared.profile();
+        let declared = profile.after_rollback;
+        declared.ok_or_else(|| StepError::lacking(profile, "database.after_rollback"))
     }
 
     async fn sql(&mut self, name: &str, sql: &str, shown: &str) -> Result<String, StepError> {

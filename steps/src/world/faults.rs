@@ -54,12 +54,7 @@ impl World {
 
     /// Turns the image's own timer on, made to fire soon after each boot and again and again.
     pub(crate) async fn automatic_updates(&mut self, name: &str) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let timer = scene.shared.profile().services.get("updates").ok_or_else(|| {
-            StepError::error(
-                "the profile names no timer for automatic updates: add `updates = \"UNIT\"` to [services]",
-            )
-        })?;
+        let timer = self.unit_of("updates")?;
         let script = format!(
             "mkdir -p /etc/systemd/system/{timer}.d && \
              printf '[Timer]\\nOnBootSec=20s\\nOnActiveSec=5s\\nOnUnitInactiveSec=20s\\nRandomizedDelaySec=0\\n' \

@@ -34,9 +34,7 @@ impl World {
             ..BuildOptions::default()
         };
         if updated && profile.update.build_args.is_empty() {
-            return Err(StepError::error(
-                "the profile does not say what a minor update is: add [update] with images and build_args",
-            ));
+            return Err(StepError::lacking(profile, "update.build_args"));
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let done = line

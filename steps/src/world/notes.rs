@@ -76,9 +76,7 @@ impl World {
 fn packages(line: &Line) -> Result<Vec<&str>, StepError> {
     let profile = line.images.profile();
     if profile.packages.is_empty() {
-        return Err(StepError::error(
-            "the profile does not say how packages are listed: add `packages = [...]` to [commands]",
-        ));
+        return Err(StepError::lacking(profile, "commands.packages"));
     }
     Ok(profile.packages.iter().map(String::as_str).collect())
 }

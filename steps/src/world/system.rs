@@ -54,12 +54,9 @@ impl World {
     /// The profile's unit for a service.
     pub(super) fn unit_of(&self, service: &str) -> Result<String, StepError> {
         let scene = self.scene()?;
-        let unit = scene.shared.profile().services.get(service).cloned();
-        unit.ok_or_else(|| {
-            StepError::error(format!(
-                "the profile names no {service} service: add `{service} = \"UNIT\"` to [services]"
-            ))
-        })
+        let profile = scene.shared.profile();
+        let unit = profile.services.get(service).cloned();
+        unit.ok_or_else(|| StepError::lacking(profile, &format!("services.{service}")))
     }
 
     pub(crate) async fn has_no_unit(

@@ -35,13 +35,13 @@ fn what_is_written_can_be_read() {
             domain: Some("bootproof-0badcafe-homepage".to_owned()),
             boot,
         },
-        Event::SignOff {
+        Event::SignOff(SignOff {
             candidates: vec!["homepage:12-fix".to_owned()],
             allow_skips: Vec::new(),
             snapshots: Some("00".to_owned()),
             registry: Some("quay.io/acme".to_owned()),
             left_out: Vec::new(),
-        },
+        }),
         Event::Attested {
             image: "homepage".to_owned(),
             reference: "registry.bootproof.test/demolab/homepage".to_owned(),
