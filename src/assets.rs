@@ -84,12 +84,17 @@ pub fn unpack(to: &Utf8Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The folder of snapshots.
+pub const SNAPSHOTS: &str = "snapshots";
+
 /// Where profile, snapshots and the client's source are: in the current folder where it has them,
 /// else unpacked from the binary.
 #[derive(Debug)]
 pub struct Places {
     unpacked: Option<Utf8PathBuf>,
     into: Utf8PathBuf,
+    /// Whether the profile that was asked for last is the binary's.
+    carried: bool,
 }
 
 impl Places {
@@ -98,6 +103,7 @@ impl Places {
         Self {
             unpacked: None,
             into: into.into(),
+            carried: false,
         }
     }
 
@@ -106,6 +112,7 @@ impl Places {
     /// # Errors
     /// When there is none of that name, or the binary's cannot be unpacked.
     pub fn profile(&mut self, asked: &str) -> Result<Utf8PathBuf, Problem> {
+        self.carried = false;
         let path = Utf8Path::new(asked);
         if asked.contains('/') || path.extension() == Some("toml") {
             return if path.exists() {
@@ -119,6 +126,7 @@ impl Places {
             return Ok(here);
         }
         if profiles().iter().any(|name| name == asked) {
+            self.carried = true;
             return Ok(self.unpacked()?.join("containerfiles").join(asked));
         }
         Err(
@@ -134,12 +142,17 @@ impl Places {
         path.starts_with(&self.into)
     }
 
-    /// The folder of snapshots, absolute: insta would take a relative one from elsewhere.
+    /// The folder of snapshots, absolute, since insta would take a relative one from elsewhere: the binary's for its own
+    /// profiles, else the current folder's, which need not be there yet.
     ///
     /// # Errors
-    /// When the binary's cannot be unpacked.
+    /// When the binary's cannot be unpacked, or there is no current folder.
     pub fn snapshots(&mut self) -> Result<Utf8PathBuf, Problem> {
-        self.folder("snapshots")
+        if self.carried {
+            return Ok(self.unpacked()?.join(SNAPSHOTS));
+        }
+        camino::absolute_utf8(SNAPSHOTS)
+            .map_err(|error| Problem::new(SNAPSHOTS, format!("cannot be found: {error}")))
     }
 
     /// The folder of the lab client's source, absolute.

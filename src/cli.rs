@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod shell;
 mod sign;
+mod snapshots;
 mod steps;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -52,6 +53,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Reports of finished or crashed runs; `report verify` checks a signed one
     Report(Box<report::Report>),
+    /// Pages and os-release files that runs saw and nobody has accepted yet
+    Snapshots(snapshots::Snapshots),
     /// A shell in a kept machine
     Shell(shell::Shell),
     /// Sweep what crashed runs left and machines that were kept
@@ -181,6 +184,7 @@ impl Cli {
                 Command::Check(check) => check.execute(&settings),
                 Command::Run(run) => run.execute(settings),
                 Command::Report(report) => report.execute(&settings),
+                Command::Snapshots(snapshots) => snapshots.execute(),
                 Command::Shell(shell) => shell.execute(),
                 Command::Clean(clean) => clean.execute(),
                 Command::Steps(steps) => steps.execute(),

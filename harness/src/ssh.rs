@@ -178,6 +178,8 @@ impl Ssh {
     async fn perform(&self, remote: Remote) -> Result<(Output, bool), SshError> {
         let wire = remote.wire(&self.login.user);
         let line = redact(remote.shown());
+        let typed = remote.typed(&self.login.user);
+        let label = remote.label().map(redact);
         let span = remote.recorded().then(|| {
             let what = format!("{}: {line}", self.login.machine);
             self.recorder.span(Work::GuestCommand, what)
@@ -205,7 +207,8 @@ impl Ssh {
         if let Some(span) = span {
             self.recorder.record(Event::Command {
                 on: self.login.machine.clone(),
-                line: output.line.clone(),
+                line: typed,
+                label,
                 code: output.code,
                 seconds: output.took.as_secs_f64(),
             });

@@ -1,5 +1,7 @@
 //! Snapshots of pages and of os-release, kept per profile and release, compared by insta.
 
+mod pending;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bootproof_harness::evidence::{AttachmentKind, Event, Recorder};
@@ -7,6 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use similar::TextDiff;
 
 use crate::StepError;
+
+pub use pending::{Pending, pending};
 
 /// Where the snapshots of one release are kept: `SNAPSHOTS/PROFILE/RELEASE`.
 #[must_use]
@@ -46,8 +50,8 @@ pub fn matches(
     )?;
     let Ok(snapshot) = std::fs::read_to_string(&kept) else {
         return Err(StepError::failed(format!(
-            "there is no snapshot {kept} yet; what was seen is in {seen}. \
-             Where snapshots may be written, `cargo insta review` accepts it"
+            "there is no snapshot {kept} yet; what was seen is in {seen}.{}",
+            accepting("accepts it")
         )));
     };
     let difference = difference(contents(&snapshot), text);
@@ -60,8 +64,24 @@ pub fn matches(
         &difference,
     )?;
     Err(StepError::failed(format!(
-        "{name} differs from its snapshot {kept}:\n{difference}"
+        "{name} differs from its snapshot {kept}:\n{}{}",
+        difference.trim_end(),
+        accepting("accepts what was seen")
     )))
+}
+
+/// Whether what was seen may wait beside its snapshot: insta's own setting, which the command makes once for the whole run.
+fn may_wait() -> bool {
+    !std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "no")
+}
+
+/// How a person accepts what waits; nothing where nothing may.
+fn accepting(does: &str) -> String {
+    if may_wait() {
+        format!("\n`bootproof snapshots review` {does}")
+    } else {
+        String::new()
+    }
 }
 
 /// Leaves a picture that there is no snapshot of as `NAME.new.png` where snapshots may be written, as insta does with
@@ -74,8 +94,7 @@ pub fn pending_picture(
     name: &str,
     png: &[u8],
 ) -> Result<Option<Utf8PathBuf>, StepError> {
-    // insta's own setting, which the command makes once for the whole run.
-    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "no") {
+    if !may_wait() {
         return Ok(None);
     }
     let path = folder.join(format!("{name}.new.png"));
@@ -99,6 +118,8 @@ fn difference(kept: &str, seen: &str) -> String {
     TextDiff::from_lines(kept, seen.trim_end_matches('\n'))
         .unified_diff()
         .context_radius(2)
+        // Both sides are without it.
+        .missing_newline_hint(false)
         .header("snapshot", "seen")
         .to_string()
 }

@@ -211,6 +211,7 @@ impl Subject {
         let remote = Remote::argv(argv)
             .as_root()
             .stdin(input)
+            .shown_as(shown)
             .deadline(machine.deadline(SCRIPT));
         let output = machine.output(remote).await.map_err(at_fault)?;
         if output.code == 0 {

@@ -335,8 +335,11 @@ pub enum Event {
     Command {
         /// Where: `host`, or the machine's or container's name.
         on: String,
-        /// The command line.
+        /// The command line, ready to be pasted into a shell there.
         line: String,
+        /// What it does, where the line does not say so to a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
         /// Its exit code.
         code: i32,
         /// How long it ran.

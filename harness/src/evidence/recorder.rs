@@ -160,6 +160,7 @@ impl Recorder {
         self.record(Event::Command {
             on: on.to_owned(),
             line: output.line.clone(),
+            label: None,
             code: output.code,
             seconds: output.took.as_secs_f64(),
         });

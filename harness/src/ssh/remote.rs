@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use crate::exec::{DEFAULT_DEADLINE, quote};
+use crate::secret::redact;
 
 /// What is kept of each stream unless asked for more, in bytes.
 const KEPT: usize = 4 << 20;
+
+/// How much of a text that it reads is shown as typed, in bytes.
+const TYPED: usize = 8 << 10;
 
 /// A command that has not run yet.
 #[derive(Debug, Clone)]
@@ -111,12 +115,35 @@ impl Remote {
         self.stdin
     }
 
+    /// How it is shown, when that is not the command itself.
+    pub(super) fn label(&self) -> Option<&str> {
+        self.shown.as_deref()
+    }
+
     /// What goes over the wire for a login.
     pub(super) fn wire(&self, user: &str) -> String {
+        self.through("sudo -n --", user)
+    }
+
+    /// What a person who is logged in types to the same end, its input included. Without secrets.
+    pub(super) fn typed(&self, user: &str) -> String {
+        let line = self.through("sudo", user);
+        let line = match std::str::from_utf8(&self.stdin) {
+            Ok("") => line,
+            // Redacted before it is quoted: a quote within a secret would hide it.
+            Ok(text) if text.len() <= TYPED => {
+                format!("printf %s {} | {line}", quote(&redact(text)))
+            }
+            _ => format!("{line} # reads {} bytes", self.stdin.len()),
+        };
+        redact(&line)
+    }
+
+    fn through(&self, sudo: &str, user: &str) -> String {
         match (self.root && user != "root", self.simple) {
             (false, _) => self.line.clone(),
-            (true, true) => format!("sudo -n -- {}", self.line),
-            (true, false) => format!("sudo -n -- sh -c {}", quote(&self.line)),
+            (true, true) => format!("{sudo} {}", self.line),
+            (true, false) => format!("{sudo} sh -c {}", quote(&self.line)),
         }
     }
 }
@@ -138,5 +165,25 @@ mod tests {
         assert_eq!(simple.wire("bootc-user"), "sudo -n -- bootc status");
         let line = Remote::shell("a | b").as_root();
         assert_eq!(line.wire("bootc-user"), "sudo -n -- sh -c 'a | b'");
+    }
+
+    #[test]
+    fn what_is_typed_does_the_same_with_the_same_input() {
+        let status = Remote::argv(["bootc", "status"]).as_root();
+        assert_eq!(status.typed("root"), "bootc status");
+        assert_eq!(status.typed("bootc-user"), "sudo bootc status");
+        let copy = Remote::argv(["tee", "/etc/a b"]).stdin("it's\n").as_root();
+        let typed = r"printf %s 'it'\''s
+' | sudo tee '/etc/a b'";
+        assert_eq!(copy.typed("bootc-user"), typed);
+        let picture = Remote::argv(["tee", "/p"]).stdin([0x89, 0xff, 0x00]);
+        assert_eq!(picture.typed("root"), "tee /p # reads 3 bytes");
+    }
+
+    #[test]
+    fn a_secret_that_is_read_is_not_typed() {
+        let secret = crate::secret::Secret::new("don't-tell-anybody");
+        let remote = Remote::argv(["login"]).stdin(secret.expose());
+        assert_eq!(remote.typed("root"), "printf %s '[redacted]' | login");
     }
 }

@@ -69,6 +69,7 @@ pub struct Step {
 pub struct Ran {
     pub on: String,
     pub line: String,
+    pub label: Option<String>,
     pub code: i32,
     pub took: String,
 }
@@ -254,6 +255,7 @@ fn ran(command: &Command) -> Ran {
     Ran {
         on: console(&command.on),
         line: crate::report::text::shorten(&console(&command.line), COMMAND),
+        label: command.label.as_deref().map(console),
         code: command.code,
         took: duration(command.seconds),
     }

@@ -38,6 +38,7 @@ impl Day {
         let command = Event::Command {
             on: "host".to_owned(),
             line: "podman build '<context>'".to_owned(),
+            label: None,
             code: 0,
             seconds: 0.2,
         };

@@ -95,11 +95,13 @@ impl Scenario {
             Event::Command {
                 on,
                 line,
+                label,
                 code,
                 seconds,
             } => self.ran(Command {
                 on: on.clone(),
                 line: line.clone(),
+                label: label.clone(),
                 code: *code,
                 seconds: *seconds,
             }),

@@ -210,8 +210,11 @@ pub struct Step {
 pub struct Command {
     /// `host`, or the machine's or container's name.
     pub on: String,
-    /// The command line.
+    /// The command line, ready to be pasted into a shell there.
     pub line: String,
+    /// What it does, where the line does not say so to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Its exit code.
     pub code: i32,
     /// How long it ran, in seconds.
