@@ -8,7 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Bench, Check, Tier};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
+use crate::machine::Hypervisor;
 use crate::privilege::{self, PrivilegeError, is_root};
+use crate::run::Accel;
 
 const CONTAINERS: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
 const MACHINES: [Tier; 2] = [Tier::MachineTcg, Tier::MachineKvm];
@@ -255,7 +257,38 @@ pub(super) async fn libvirt(bench: &Bench) -> Check {
         return Check::warn("libvirt", found, &MACHINES)
             .fix("chgrp kvm /dev/kvm && chmod 660 /dev/kvm, or ./ci/setup");
     }
+    match kept_out(bench, uri).await {
+        Ok(None) => {}
+        Ok(Some((folder, uid))) => {
+            let found = format!(
+                "{uri} answers, but its qemu runs as uid {uid} and cannot enter {folder}, which leads to disks of machines"
+            );
+            return Check::missing("libvirt", found, &MACHINES).fix(format!(
+                "chmod o+x {folder}, or other folders with BOOTPROOF_STATE and BOOTPROOF_CACHE"
+            ));
+        }
+        Err(failure) => {
+            return Check::missing("libvirt", failure, &MACHINES).fix("./ci/setup");
+        }
+    }
     Check::ok("libvirt", found, &MACHINES)
+}
+
+/// Which folder keeps qemu's user from what runs make and from what is cached, and that user.
+async fn kept_out(bench: &Bench, uri: &str) -> Result<Option<(Utf8PathBuf, u32)>, Failure> {
+    let hypervisor = Hypervisor::open(uri, Accel::Tcg)
+        .await
+        .map_err(|error| error.to_string())?;
+    for folder in [&bench.scratch, &bench.cache] {
+        let below = folder.join("disk");
+        let found = hypervisor
+            .kept_out_of(&below)
+            .map_err(|error| format!("{folder}: {error}"))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 fn libvirt_fix(bench: &Bench, error: &ExecError) -> String {

@@ -59,7 +59,7 @@ pub enum MachineError {
     },
     /// qemu's user cannot get at the machine's files.
     #[error(
-        "qemu runs as uid {uid} and cannot enter {folder}, which leads to the machine's files: allow it with `chmod o+x {folder}`, or choose another state folder with BOOTPROOF_STATE"
+        "qemu runs as uid {uid} and cannot enter {folder}, which leads to the machine's files: allow it with `chmod o+x {folder}`, or choose other folders with BOOTPROOF_STATE and BOOTPROOF_CACHE"
     )]
     Unreachable {
         /// The folder.

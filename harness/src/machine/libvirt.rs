@@ -1,9 +1,10 @@
 //! libvirt through `virsh`: what it can do here, and what becomes of a domain.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use thiserror::Error;
@@ -139,6 +140,17 @@ impl Hypervisor {
     #[must_use]
     pub fn owner(&self) -> Option<(u32, u32)> {
         self.owner.filter(|_| crate::privilege::is_root())
+    }
+
+    /// The folder above a path that qemu's user may not enter, with that user's number; `None` when it comes through.
+    ///
+    /// # Errors
+    /// When a folder cannot be looked at.
+    pub fn kept_out_of(&self, path: &Utf8Path) -> std::io::Result<Option<(Utf8PathBuf, u32)>> {
+        match self.owner() {
+            Some(owner) => Ok(closed_to(owner, path)?.map(|folder| (folder, owner.0))),
+            None => Ok(None),
+        }
     }
 
     /// Whether a security model (`selinux`, `apparmor`) confines its machines.
@@ -311,6 +323,22 @@ fn security(xml: &str, kind: &str) -> Result<Security, String> {
     }
 }
 
+/// The lowest folder above a path that a user may not enter.
+fn closed_to((uid, gid): (u32, u32), path: &Utf8Path) -> std::io::Result<Option<Utf8PathBuf>> {
+    for folder in path.ancestors().skip(1).filter(|f| !f.as_str().is_empty()) {
+        let meta = std::fs::metadata(folder)?;
+        let bit = match (meta.uid() == uid, meta.gid() == gid) {
+            (true, _) => 0o100,
+            (false, true) => 0o010,
+            (false, false) => 0o001,
+        };
+        if meta.mode() & bit == 0 {
+            return Ok(Some(folder.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 fn ids(label: &str) -> Option<(u32, u32)> {
     let (uid, gid) = label.split_once(':')?;
     let id = |text: &str| text.trim_start_matches('+').parse().ok();
@@ -320,6 +348,23 @@ fn ids(label: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_folder_that_keeps_qemu_out_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let open = root.join("open");
+        std::fs::create_dir(&open).unwrap();
+        let disk = open.join("disk");
+        std::fs::set_permissions(root, Permissions::from_mode(0o700)).unwrap();
+        let meta = std::fs::metadata(root).unwrap();
+        let (uid, gid) = (meta.uid(), meta.gid());
+        let other = (uid + 1, gid + 1);
+        assert_eq!(closed_to(other, &disk).unwrap().as_deref(), Some(root));
+        assert_ne!(closed_to((uid, gid), &disk).unwrap().as_deref(), Some(root));
+    }
     use crate::fault::Blame as _;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -268,22 +268,10 @@ impl Machines {
 
     /// Every folder above a file must let qemu's user through.
     fn reachable_for_qemu(&self, path: &Utf8Path) -> Result<(), MachineError> {
-        let Some((uid, gid)) = self.hypervisor.owner() else {
-            return Ok(());
-        };
-        for folder in path.ancestors().skip(1).filter(|f| !f.as_str().is_empty()) {
-            let meta = std::fs::metadata(folder).map_err(io(folder))?;
-            let bit = match (meta.uid() == uid, meta.gid() == gid) {
-                (true, _) => 0o100,
-                (false, true) => 0o010,
-                (false, false) => 0o001,
-            };
-            if meta.mode() & bit == 0 {
-                let folder = folder.to_owned();
-                return Err(MachineError::Unreachable { folder, uid });
-            }
+        match self.hypervisor.kept_out_of(path).map_err(io(path))? {
+            Some((folder, uid)) => Err(MachineError::Unreachable { folder, uid }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -350,7 +338,8 @@ mod tests {
         let path = Utf8Path::from_path(dir.path()).unwrap().join("x");
         std::fs::write(&path, "old").unwrap();
         write_secret(&path, b"new", 0o400).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o400);
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
     }
 }
