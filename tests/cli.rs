@@ -430,7 +430,7 @@ fn what_a_run_saw_is_accepted_by_name_or_waits() {
         .bootproof(&["snapshots", "review"])
         .assert()
         .success()
-        .stdout(contains("nothing waits in snapshots"));
+        .stdout(contains("nothing waits in snapshots/ here"));
     project
         .bootproof(&["snapshots", "accept", "page"])
         .assert()

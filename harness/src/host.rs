@@ -19,7 +19,7 @@ pub use tier::{Tier, TierReport, UnknownTier, Why};
 
 use crate::ledger::{Ledger, LedgerError, PortRange, sweep};
 use crate::podman::{Podman, PodmanError};
-use crate::run::{Accel, Dirs, RandomError, RunId};
+use crate::run::{Accel, Dirs, RandomError, RunId, open_to_qemu};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -201,6 +201,10 @@ impl Bench {
                 source,
             })?;
         }
+        open_to_qemu(&scratch).map_err(|source| HostError::Folder {
+            path: scratch.clone(),
+            source,
+        })?;
         Ok(Self {
             facts: HostFacts::read(),
             cache: options.cache.clone(),

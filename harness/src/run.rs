@@ -1,6 +1,8 @@
 //! What a run is: its identity, its folders, its settings, its record.
 
 use std::fmt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -76,6 +78,14 @@ pub struct Dirs {
     pub scratch: Utf8PathBuf,
     /// Where evidence goes.
     pub out: Utf8PathBuf,
+}
+
+/// Lets qemu's user through a run's folder to disks, and see nothing else there, whatever the umask is.
+///
+/// # Errors
+/// When its mode cannot be changed.
+pub fn open_to_qemu(scratch: &Utf8Path) -> std::io::Result<()> {
+    std::fs::set_permissions(scratch, Permissions::from_mode(0o711))
 }
 
 impl Dirs {

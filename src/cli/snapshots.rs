@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use bootproof_steps::snapshot::{Pending, pending};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use clap::{Args, Subcommand};
 
 use super::{Ended, say};
@@ -12,6 +12,9 @@ use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::report::paint::Paint;
 use crate::report::text::{plural, visible};
+
+/// What is said where nothing waits.
+const NOTHING: &str = "nothing waits in snapshots/ here";
 
 /// What `snapshots` was asked.
 #[derive(Debug, Args)]
@@ -34,14 +37,6 @@ struct Which {
     /// PROFILE/RELEASE/NAME, or its last part or parts [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The folder of snapshots
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = SNAPSHOTS,
-        env = "BOOTPROOF_SNAPSHOTS"
-    )]
-    folder: Utf8PathBuf,
 }
 
 /// What becomes of one.
@@ -72,7 +67,7 @@ fn accept(which: &Which) -> Result<Exit, Ended> {
         say(&format!("accepted {}", one.kept));
     }
     if waiting.is_empty() {
-        say(&which.nothing());
+        say(NOTHING);
     }
     Ok(Exit::Passed)
 }
@@ -96,7 +91,7 @@ fn review(which: &Which) -> Result<Exit, Ended> {
         left += usize::from(fate == Fate::Waits);
     }
     say(&if waiting.is_empty() {
-        which.nothing()
+        NOTHING.to_owned()
     } else if left == 0 {
         "nothing waits any more".to_owned()
     } else {
@@ -111,13 +106,13 @@ fn review(which: &Which) -> Result<Exit, Ended> {
 
 impl Which {
     fn waiting(&self) -> Result<Vec<Pending>, Ended> {
-        let all = pending(&self.folder).map_err(|error| fault(&self.folder, &error))?;
+        let all = pending(SNAPSHOTS.into()).map_err(|error| fault(SNAPSHOTS.into(), &error))?;
         for name in &self.names {
             if !all.iter().any(|one| is_called(&one.name, name)) {
                 let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
                 let problem = Problem::new(
                     name,
-                    format!("nothing of that name waits in {}", self.folder),
+                    format!("nothing of that name waits in {SNAPSHOTS}/ here"),
                 );
                 return Err(match names.as_slice() {
                     [] => problem.help("nothing waits there at all: a run writes what it saw where it is not in CI and not a --release"),
@@ -130,10 +125,6 @@ impl Which {
             self.names.is_empty() || self.names.iter().any(|name| is_called(&one.name, name))
         };
         Ok(all.into_iter().filter(chosen).collect())
-    }
-
-    fn nothing(&self) -> String {
-        format!("nothing waits in {}", self.folder)
     }
 }
 

@@ -14,7 +14,7 @@ use bootproof_harness::podman::Podman;
 use bootproof_harness::privilege::{self, PrivilegeError};
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Remote;
-use bootproof_harness::run::{Dirs, Keep, Run, RunId};
+use bootproof_harness::run::{Dirs, Keep, Run, RunId, open_to_qemu};
 use bootproof_steps::{Options, Shared, World};
 use camino::{Utf8Path, Utf8PathBuf};
 use cucumber::World as _;
@@ -222,7 +222,8 @@ fn make_scratch(ledger: &Ledger, scratch: &Utf8Path) -> Result<(), Ended> {
     if let Some(parent) = scratch.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    std::fs::DirBuilder::new().mode(0o711).create(scratch)?;
+    std::fs::DirBuilder::new().mode(0o700).create(scratch)?;
+    open_to_qemu(scratch)?;
     Ok(())
 }
 

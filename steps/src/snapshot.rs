@@ -51,7 +51,7 @@ pub fn matches(
     let Ok(snapshot) = std::fs::read_to_string(&kept) else {
         return Err(StepError::failed(format!(
             "there is no snapshot {kept} yet; what was seen is in {seen}.{}",
-            accepting("accepts it")
+            accepting(folder, "accepts it")
         )));
     };
     let difference = difference(contents(&snapshot), text);
@@ -66,7 +66,7 @@ pub fn matches(
     Err(StepError::failed(format!(
         "{name} differs from its snapshot {kept}:\n{}{}",
         difference.trim_end(),
-        accepting("accepts what was seen")
+        accepting(folder, "accepts what was seen")
     )))
 }
 
@@ -75,9 +75,11 @@ fn may_wait() -> bool {
     !std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "no")
 }
 
-/// How a person accepts what waits; nothing where nothing may.
-fn accepting(does: &str) -> String {
-    if may_wait() {
+/// How a person accepts what waits; nothing where nothing may, or where it goes away with the run, as what the binary
+/// carries does.
+fn accepting(folder: &Utf8Path, does: &str) -> String {
+    let stays = std::env::current_dir().is_ok_and(|here| folder.starts_with(here));
+    if may_wait() && stays {
         format!("\n`bootproof snapshots review` {does}")
     } else {
         String::new()

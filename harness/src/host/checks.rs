@@ -249,14 +249,6 @@ pub(super) async fn libvirt(bench: &Bench) -> Check {
         value("Using library:"),
         value("Running hypervisor:")
     );
-    if uri == "qemu:///system" && kvm_closed_to_qemu() {
-        // libvirt then takes what it learned of qemu for outdated, and learns it anew for each machine.
-        let found = format!(
-            "{found}, but its qemu may not use /dev/kvm: each definition of a machine takes a minute"
-        );
-        return Check::warn("libvirt", found, &MACHINES)
-            .fix("chgrp kvm /dev/kvm && chmod 660 /dev/kvm, or ./ci/setup");
-    }
     match kept_out(bench, uri).await {
         Ok(None) => {}
         Ok(Some((folder, uid))) => {
@@ -270,6 +262,14 @@ pub(super) async fn libvirt(bench: &Bench) -> Check {
         Err(failure) => {
             return Check::missing("libvirt", failure, &MACHINES).fix("./ci/setup");
         }
+    }
+    if uri == "qemu:///system" && kvm_closed_to_qemu() {
+        // libvirt then takes what it learned of qemu for outdated, and learns it anew for each machine.
+        let found = format!(
+            "{found}, but its qemu may not use /dev/kvm: each definition of a machine takes a minute"
+        );
+        return Check::warn("libvirt", found, &MACHINES)
+            .fix("chgrp kvm /dev/kvm && chmod 660 /dev/kvm, or ./ci/setup");
     }
     Check::ok("libvirt", found, &MACHINES)
 }

@@ -323,8 +323,9 @@ fn security(xml: &str, kind: &str) -> Result<Security, String> {
     }
 }
 
-/// The lowest folder above a path that a user may not enter.
+/// The highest folder above a path that a user may not enter: the first one that has to be opened.
 fn closed_to((uid, gid): (u32, u32), path: &Utf8Path) -> std::io::Result<Option<Utf8PathBuf>> {
+    let mut closed = None;
     for folder in path.ancestors().skip(1).filter(|f| !f.as_str().is_empty()) {
         let meta = std::fs::metadata(folder)?;
         let bit = match (meta.uid() == uid, meta.gid() == gid) {
@@ -333,10 +334,10 @@ fn closed_to((uid, gid): (u32, u32), path: &Utf8Path) -> std::io::Result<Option<
             (false, false) => 0o001,
         };
         if meta.mode() & bit == 0 {
-            return Ok(Some(folder.to_owned()));
+            closed = Some(folder.to_owned());
         }
     }
-    Ok(None)
+    Ok(closed)
 }
 
 fn ids(label: &str) -> Option<(u32, u32)> {
