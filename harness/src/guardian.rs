@@ -60,9 +60,10 @@ impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} on the console ({}); the console around it:\n{}",
+            "{} on the console ({}): {}\nthe console around it:\n{}",
             self.name,
             self.why,
+            self.line.trim(),
             self.context().trim_end()
         )
     }

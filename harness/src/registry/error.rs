@@ -40,9 +40,9 @@ pub enum RegistryError {
     )]
     NotInstalled,
     /// It ended by itself.
-    #[error("the registry ended with exit code {code}: {said}")]
+    #[error("{}", ended(*code, said))]
     Ended {
-        /// Its exit code.
+        /// Its exit code; 128 + N where signal N killed it.
         code: i32,
         /// The end of its log.
         said: String,
@@ -125,6 +125,18 @@ pub enum RegistryError {
     /// A command failed.
     #[error(transparent)]
     Command(#[from] ExecError),
+}
+
+/// How a registry ended that nobody has stopped.
+fn ended(code: i32, said: &str) -> String {
+    let how = match code - 128 {
+        signal @ 1..=64 => format!("the registry was killed by signal {signal}"),
+        _ => format!("the registry ended with exit code {code}"),
+    };
+    match said.trim() {
+        "" => how,
+        said => format!("{how}: {said}"),
+    }
 }
 
 impl RegistryError {

@@ -36,6 +36,8 @@ pub struct Frame {
     pub image: String,
     pub system: String,
     pub seen: Option<Seen>,
+    /// What was made the next deployment and never seen booted, in a scenario that did not pass.
+    pub lost: bool,
 }
 
 /// What happened in one scenario.
@@ -55,6 +57,7 @@ pub enum Moment {
     Booted(Box<Booted>),
     /// Another deployment was made the next.
     Deployed {
+        place: String,
         what: String,
         target: Option<String>,
         next: Option<String>,
@@ -205,6 +208,8 @@ struct Teller<'a, 'e, 'r> {
     frames: Vec<Frame>,
     chapters: Vec<Chapter>,
     verb: Option<&'a str>,
+    /// The last deployment and its place, as long as nothing has booted since.
+    waiting: Option<(&'a Deployed, String)>,
     last: Option<&'a Boot>,
     /// What it has booted so far.
     digests: Vec<Option<&'a str>>,
@@ -221,6 +226,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             frames: Vec::new(),
             chapters: Vec::new(),
             verb: None,
+            waiting: None,
             last: None,
             digests: Vec::new(),
         }
@@ -234,6 +240,27 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
                 Happening::Looked(page) => self.looked(page),
             }
         }
+        if let Some((deployed, place)) = self.waiting.take() {
+            self.never_booted(deployed, place);
+        }
+    }
+
+    /// Where the story ends with a deployment and its scenario did not pass, that no boot was seen belongs to it.
+    fn never_booted(&mut self, deployed: &Deployed, place: String) {
+        let scenario = deployed.scenario.as_deref().unwrap_or_default();
+        let word = self.summary.scenario(scenario).map_or("", |s| s.word());
+        if matches!(word, "" | "passed" | "flaky") {
+            return;
+        }
+        let target = deployed.target.as_deref();
+        self.frames.push(Frame {
+            place,
+            what: done(&deployed.verb).unwrap_or(&deployed.verb).to_owned(),
+            image: target.map_or(String::new(), |t| console(short_image(t))),
+            system: String::new(),
+            seen: None,
+            lost: true,
+        });
     }
 
     /// The chapter of a scenario: another scenario begins another.
@@ -293,6 +320,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
                 .get("VERSION_ID")
                 .map_or(String::new(), |v| console(v)),
             seen: None,
+            lost: false,
         });
         let booted = Booted {
             place,
@@ -309,6 +337,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             seen: None,
         };
         self.verb = None;
+        self.waiting = None;
         self.last = Some(boot);
         self.digests.push(boot.seen.digest.as_deref());
         self.chapter(boot.scenario.as_deref())
@@ -318,10 +347,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
 
     fn what_it_was(&self, boot: &Boot) -> String {
         let word = match (self.verb, self.last) {
-            (Some("switch"), _) => "switched",
-            (Some("upgrade"), _) => "upgraded",
-            (Some("rollback"), _) => "rolled back",
-            (Some(other), _) => other,
+            (Some(verb), _) => done(verb).unwrap_or(verb),
             (None, None) if self.is_copy => "from a copy",
             (None, None) => "deployed",
             // An older record does not tell the verbs, and a machine may update itself.
@@ -349,7 +375,10 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             "rollback" => "rollback".to_owned(),
             other => console(other),
         };
+        let place = self.next_place();
+        self.waiting = Some((deployed, place.clone()));
         let moment = Moment::Deployed {
+            place,
             what,
             target: deployed.target.as_deref().map(|t| console(short_image(t))),
             next: deployed.next.as_deref().map(short_digest),
@@ -390,9 +419,20 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
                 .and_then(|b| b.os_release.get("VERSION_ID"))
                 .map_or(String::new(), |v| console(v)),
             seen: Some(seen.clone()),
+            lost: false,
         });
         self.chapter(page.scenario.as_deref())
             .moments
             .push(Moment::Looked { place, seen });
+    }
+}
+
+/// A verb of the client's, as what was done.
+fn done(verb: &str) -> Option<&'static str> {
+    match verb {
+        "switch" => Some("switched"),
+        "upgrade" => Some("upgraded"),
+        "rollback" => Some("rolled back"),
+        _ => None,
     }
 }
