@@ -139,6 +139,17 @@ impl Day {
         day
     }
 
+    /// A day whose last image was never seen booted.
+    pub fn stuck() -> Self {
+        let mut day = Self::begin();
+        day.deploying();
+        day.breaking();
+        day.tell(Some(18), Event::ScenarioStarted { attempt: 1 });
+        day.deployed(18, "upgrade", Some("homepage:panics"), "homepage");
+        day.finish(18, Verdict::Failed, Some("kernel panic on the console"));
+        day
+    }
+
     /// The day as far as it came when it was killed in the middle of a scenario.
     pub fn cut() -> Self {
         let mut day = Self::begin();

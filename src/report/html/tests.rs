@@ -157,6 +157,17 @@ fn what_did_not_pass_is_told_from_the_reason_to_the_disk() {
 }
 
 #[test]
+fn an_image_that_was_never_seen_booted_ends_the_strip() {
+    let page = page(&Day::stuck());
+    let (_, strip) = page.split_once("<ol class=\"strip\">").unwrap();
+    let (strip, _) = strip.split_once("</ol>").unwrap();
+    let last = strip.split("<li").last().unwrap();
+    assert!(last.contains("upgraded") && last.contains("homepage:panics"));
+    assert!(last.contains("no boot was seen"), "{last}");
+    assert_eq!(page.matches("no boot was seen").count(), 1);
+}
+
+#[test]
 fn a_run_that_was_killed_says_so_loudly() {
     let page = page(&Day::cut());
     assert!(page.contains("<span class=\"verdict\">unfinished</span>"));
