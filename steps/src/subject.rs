@@ -38,8 +38,8 @@ pub(crate) struct Subject {
     pub(crate) system: System,
     /// What was noted of it, by what it is.
     pub(crate) notes: BTreeMap<String, String>,
-    /// The layers its last switch or upgrade fetched, by digest; `None` when the registry's log is not ours.
-    pub(crate) fetched: Option<BTreeSet<String>>,
+    /// What its last switch or upgrade fetched, where somebody says it.
+    pub(crate) fetched: Option<Fetched>,
 }
 
 /// How it runs.
@@ -54,6 +54,15 @@ pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) text: String,
     pub(crate) complaint: String,
+}
+
+/// The layers that a switch or an upgrade fetched.
+#[derive(Debug, Clone)]
+pub(crate) enum Fetched {
+    /// By digest, from the log of the run's own registry.
+    Read(BTreeSet<String>),
+    /// How many, in the client's words: the registry is somebody else's.
+    Said(u32),
 }
 
 impl Subject {

@@ -1,9 +1,18 @@
 //! Verbs that change which deployment boots next, and what became of them.
 
 use super::{Machine, MachineError};
-use crate::bootc::{Host, Queued, Verb};
+use crate::bootc::{Host, Layers, Queued, Verb};
 use crate::evidence::Event;
 use crate::exec::Output;
+
+/// What a verb has changed.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// What boots next now.
+    pub status: Host,
+    /// How many layers the client said were there, and how many it had to fetch.
+    pub layers: Option<Layers>,
+}
 
 impl Machine {
     /// Runs a verb that changes what boots next, and asks what does now. One that reboots by itself is
@@ -11,11 +20,12 @@ impl Machine {
     ///
     /// # Errors
     /// As [`Machine::run`], and when the client's status is none.
-    pub async fn change(&self, verb: &Verb) -> Result<Host, MachineError> {
-        self.bootc(verb).await?;
+    pub async fn change(&self, verb: &Verb) -> Result<Changed, MachineError> {
+        let (queued, _) = self.bootc(verb).await?;
         let status = self.status().await?;
         self.deployed(verb, status.next_digest());
-        Ok(status)
+        let layers = queued.layers;
+        Ok(Changed { status, layers })
     }
 
     /// Records a verb that ended well. One that reboots by itself takes its connection down, and says of what boots next

@@ -111,7 +111,8 @@ async fn no_update(world: &mut World, name: String) -> Result<(), StepError> {
 }
 
 /// The machine's last switch or upgrade read from the registry exactly the layers that the second image has not:
-/// by the access log of the run's own registry.
+/// by the access log of the run's own registry. Where the registry is somebody else's, by how many the client said it
+/// needed.
 ///
 /// Example: `"homepage" has fetched only the layers of "homepage:latest" that "homepage:fix" has not`
 #[then(expr = "{string} has fetched only the layers of {string} that {string} has not")]

@@ -7,7 +7,7 @@ use super::World;
 use crate::StepError;
 use crate::line::{Known, split};
 use crate::parameter::{After, Refusal};
-use crate::subject::at_fault;
+use crate::subject::{Fetched, at_fault};
 
 /// A place among a machine's deployments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +94,13 @@ impl World {
         let registry = line.images.registry().clone();
         let mark = registry.log_mark();
         let digest = known.pushed.digest.clone();
+        let mut said = None;
         let machine = self.machine_mut(name)?;
         match after {
             After::Nothing | After::Reboot => {
-                let status = machine.change(verb).await.map_err(at_fault)?;
+                let changed = machine.change(verb).await.map_err(at_fault)?;
+                said = changed.layers.map(|layers| Fetched::Said(layers.needed));
+                let status = changed.status;
                 if status.staged_digest() != Some(digest.as_str()) {
                     return Err(StepError::failed(format!(
                         "`{}` ended well and staged {} on \"{name}\", expected {}",
@@ -127,9 +130,10 @@ impl World {
                 booted.map_err(at_fault)?;
             }
         }
-        let fetched =
+        let read =
             mark.map(|mark| registry.blobs_read(mark, &known.pushed.namespace, &known.pushed.name));
-        self.subject(name)?.fetched = fetched.transpose().map_err(at_fault)?;
+        let read = read.transpose().map_err(at_fault)?;
+        self.subject(name)?.fetched = read.map(Fetched::Read).or(said);
         Ok(())
     }
 
@@ -262,7 +266,8 @@ impl World {
         let (new_known, old_known) = (line.known(new)?, line.known(old)?);
         let Some(fetched) = self.subject(name)?.fetched.clone() else {
             return Err(StepError::Skipped(
-                "the registry is not the run's own, and its log cannot be read".to_owned(),
+                "the registry is not the run's own, its log cannot be read, and the client does not say what it fetched"
+                    .to_owned(),
             ));
         };
         let registry = line.images.registry();
@@ -275,6 +280,18 @@ impl World {
             .iter()
             .filter(|l| !old_layers.contains(l))
             .collect();
+        let fetched = match fetched {
+            Fetched::Read(fetched) => fetched,
+            Fetched::Said(count) if !missing.is_empty() && count as usize == missing.len() => {
+                return Ok(());
+            }
+            Fetched::Said(count) => {
+                return Err(StepError::failed(format!(
+                    "of {} layers that {new} has and {old} has not, the client of \"{name}\" said that it needed {count}",
+                    missing.len()
+                )));
+            }
+        };
         let again: Vec<_> = old_layers.iter().filter(|l| fetched.contains(*l)).collect();
         let lacking: Vec<_> = missing.iter().filter(|l| !fetched.contains(**l)).collect();
         if !missing.is_empty() && again.is_empty() && lacking.is_empty() {
