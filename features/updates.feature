@@ -51,7 +51,11 @@ Feature: Updates, wanted and unwanted
     And switching "server" to "soe:latest" is refused: the pull secret is not accepted
     And the deployments of "server" are as noted
     When the pull secret of "server" is put back
-    And the registry goes down
+    Then no update of "server" is available
+
+  Scenario: A registry that is down leaves the machine as it was
+    Given the machine "server" as left by "What cannot be fetched leaves the machine as it was"
+    When the registry goes down
     Then upgrading "server" is refused: no registry answers
     And switching "server" to "soe:latest" is refused: no registry answers
     And the deployments of "server" are as noted
