@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+use bootproof_harness::profile::Profile;
 use camino::{Utf8Path, Utf8PathBuf};
 use include_dir::{Dir, include_dir};
 
@@ -93,8 +94,6 @@ pub const SNAPSHOTS: &str = "snapshots";
 pub struct Places {
     unpacked: Option<Utf8PathBuf>,
     into: Utf8PathBuf,
-    /// Whether the profile that was asked for last is the binary's.
-    carried: bool,
 }
 
 impl Places {
@@ -103,7 +102,6 @@ impl Places {
         Self {
             unpacked: None,
             into: into.into(),
-            carried: false,
         }
     }
 
@@ -112,7 +110,6 @@ impl Places {
     /// # Errors
     /// When there is none of that name, or the binary's cannot be unpacked.
     pub fn profile(&mut self, asked: &str) -> Result<Utf8PathBuf, Problem> {
-        self.carried = false;
         let path = Utf8Path::new(asked);
         if asked.contains('/') || path.extension() == Some("toml") {
             return if path.exists() {
@@ -126,7 +123,6 @@ impl Places {
             return Ok(here);
         }
         if profiles().iter().any(|name| name == asked) {
-            self.carried = true;
             return Ok(self.unpacked()?.join("containerfiles").join(asked));
         }
         Err(
@@ -142,13 +138,13 @@ impl Places {
         path.starts_with(&self.into)
     }
 
-    /// The folder of snapshots, absolute, since insta would take a relative one from elsewhere: the binary's for its own
-    /// profiles, else the current folder's, which need not be there yet.
+    /// A profile's folder of snapshots, absolute, since insta would take a relative one from elsewhere: the binary's for
+    /// its own profiles, else the current folder's, which need not be there yet.
     ///
     /// # Errors
     /// When the binary's cannot be unpacked, or there is no current folder.
-    pub fn snapshots(&mut self) -> Result<Utf8PathBuf, Problem> {
-        if self.carried {
+    pub fn snapshots(&mut self, profile: &Profile) -> Result<Utf8PathBuf, Problem> {
+        if self.carries(&profile.folder) {
             return Ok(self.unpacked()?.join(SNAPSHOTS));
         }
         camino::absolute_utf8(SNAPSHOTS)

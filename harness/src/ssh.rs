@@ -178,11 +178,11 @@ impl Ssh {
     async fn perform(&self, remote: Remote) -> Result<(Output, bool), SshError> {
         let wire = remote.wire(&self.login.user);
         let line = redact(remote.shown());
-        let typed = remote.typed(&self.login.user);
-        let label = remote.label().map(redact);
-        let span = remote.recorded().then(|| {
+        let recorded = remote.recorded().then(|| {
             let what = format!("{}: {line}", self.login.machine);
-            self.recorder.span(Work::GuestCommand, what)
+            let span = self.recorder.span(Work::GuestCommand, what);
+            let label = remote.label().map(redact);
+            (span, remote.typed(&self.login.user), label)
         });
         let started = Instant::now();
         let until = started + remote.patience();
@@ -204,7 +204,7 @@ impl Ssh {
             stderr: raw.stderr,
             took: started.elapsed(),
         };
-        if let Some(span) = span {
+        if let Some((span, typed, label)) = recorded {
             self.recorder.record(Event::Command {
                 on: self.login.machine.clone(),
                 line: typed,

@@ -36,7 +36,7 @@ pub async fn prepare(
     profile: &Profile,
     places: &mut Places,
 ) -> Result<Prepared, Ended> {
-    let snapshots = places.snapshots()?.join(&profile.name);
+    let snapshots = places.snapshots(profile)?.join(&profile.name);
     let mut paths: Vec<Utf8PathBuf> = profile_paths(profile);
     if snapshots.is_dir() {
         paths.push(snapshots.clone());

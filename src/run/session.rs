@@ -286,7 +286,10 @@ impl Begun {
         let recorder = self.run.recorder.clone();
         let options = Options {
             registry: asked.registry.clone(),
-            snapshots: self.places.snapshots().map_err(|p| p.to_string())?,
+            snapshots: self
+                .places
+                .snapshots(&self.profile)
+                .map_err(|p| p.to_string())?,
             guest_source: self.places.guest().map_err(|p| p.to_string())?,
             browser: self.capability.browser(),
         };

@@ -220,18 +220,9 @@ pub(super) async fn skopeo(bench: &Bench) -> Check {
     program("skopeo", version("skopeo").await, &CONTAINERS, fix)
 }
 
-/// The libvirt connection for whoever runs this.
-#[must_use]
-pub(super) fn libvirt_uri() -> &'static str {
-    if is_root() {
-        "qemu:///system"
-    } else {
-        "qemu:///session"
-    }
-}
-
 pub(super) async fn libvirt(bench: &Bench) -> Check {
-    let uri = libvirt_uri();
+    let uri = Hypervisor::default_uri();
+    let uri = uri.as_str();
     let ask = Cmd::new("virsh").args(["-c", uri, "version"]);
     let output = match ask.run().await {
         Ok(output) => output.text(),

@@ -349,6 +349,7 @@ fn ids(label: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Blame as _;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -366,7 +367,6 @@ mod tests {
         assert_eq!(closed_to(other, &disk).unwrap().as_deref(), Some(root));
         assert_ne!(closed_to((uid, gid), &disk).unwrap().as_deref(), Some(root));
     }
-    use crate::fault::Blame as _;
 
     #[test]
     fn qemus_user_is_read_from_the_capabilities() {

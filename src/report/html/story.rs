@@ -207,7 +207,6 @@ struct Teller<'a, 'e, 'r> {
     count: usize,
     frames: Vec<Frame>,
     chapters: Vec<Chapter>,
-    verb: Option<&'a str>,
     /// The last deployment and its place, as long as nothing has booted since.
     waiting: Option<(&'a Deployed, String)>,
     last: Option<&'a Boot>,
@@ -225,7 +224,6 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             count: 0,
             frames: Vec::new(),
             chapters: Vec::new(),
-            verb: None,
             waiting: None,
             last: None,
             digests: Vec::new(),
@@ -255,7 +253,7 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
         let target = deployed.target.as_deref();
         self.frames.push(Frame {
             place,
-            what: done(&deployed.verb).unwrap_or(&deployed.verb).to_owned(),
+            what: done(&deployed.verb).to_owned(),
             image: target.map_or(String::new(), |t| console(short_image(t))),
             system: String::new(),
             seen: None,
@@ -336,7 +334,6 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
             bad,
             seen: None,
         };
-        self.verb = None;
         self.waiting = None;
         self.last = Some(boot);
         self.digests.push(boot.seen.digest.as_deref());
@@ -346,8 +343,8 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
     }
 
     fn what_it_was(&self, boot: &Boot) -> String {
-        let word = match (self.verb, self.last) {
-            (Some(verb), _) => done(verb).unwrap_or(verb),
+        let word = match (&self.waiting, self.last) {
+            (Some((deployed, _)), _) => done(&deployed.verb),
             (None, None) if self.is_copy => "from a copy",
             (None, None) => "deployed",
             // An older record does not tell the verbs, and a machine may update itself.
@@ -368,7 +365,6 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
     }
 
     fn deployed(&mut self, deployed: &'a Deployed) {
-        self.verb = Some(&deployed.verb);
         let what = match deployed.verb.as_str() {
             "switch" => "switch to another image".to_owned(),
             "upgrade" => "upgrade".to_owned(),
@@ -428,11 +424,11 @@ impl<'a, 'e, 'r> Teller<'a, 'e, 'r> {
 }
 
 /// A verb of the client's, as what was done.
-fn done(verb: &str) -> Option<&'static str> {
+fn done(verb: &str) -> &str {
     match verb {
-        "switch" => Some("switched"),
-        "upgrade" => Some("upgraded"),
-        "rollback" => Some("rolled back"),
-        _ => None,
+        "switch" => "switched",
+        "upgrade" => "upgraded",
+        "rollback" => "rolled back",
+        other => other,
     }
 }
