@@ -85,6 +85,7 @@ pub fn chosen(
                 node: Node {
                     parent: scenario.parent.and_then(place),
                     children: scenario.children,
+                    steps: scenario.steps.len(),
                     skip: skip(&scenario),
                 },
                 scenario,

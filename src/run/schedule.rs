@@ -12,6 +12,8 @@ pub struct Node {
     pub parent: Option<usize>,
     /// How many scenarios of its file start from it, chosen or not.
     pub children: usize,
+    /// How many steps it has: how long it is likely to take.
+    pub steps: usize,
     /// Why this host cannot run it.
     pub skip: Option<String>,
 }
@@ -66,6 +68,8 @@ pub enum After {
 #[derive(Debug)]
 pub struct Schedule {
     entries: Vec<Entry>,
+    /// In which order lines begin.
+    order: Vec<usize>,
     jobs: usize,
     retries: u32,
 }
@@ -88,8 +92,14 @@ impl Schedule {
                 stumbled: false,
             });
         }
+        let order = if jobs > 1 {
+            longest_first(&entries)
+        } else {
+            (0..entries.len()).collect()
+        };
         Self {
             entries,
+            order,
             jobs: jobs.max(1),
             retries,
         }
@@ -125,7 +135,7 @@ impl Schedule {
     pub fn start(&mut self) -> Vec<(usize, u32)> {
         let mut started = Vec::new();
         for under_way in [true, false] {
-            for index in 0..self.entries.len() {
+            for &index in &self.order {
                 let entry = &self.entries[index];
                 let ready = entry.state == State::Waiting
                     && entry.node.parent.is_none_or(
@@ -181,6 +191,20 @@ impl Schedule {
     }
 }
 
+/// By how many steps a scenario and the longest of what starts from it have, so that side by side no long line is left
+/// for the end; equals as they stand in their files.
+fn longest_first(entries: &[Entry]) -> Vec<usize> {
+    let mut ahead: Vec<usize> = entries.iter().map(|entry| entry.node.steps).collect();
+    for (index, entry) in entries.iter().enumerate().rev() {
+        if let Some(parent) = entry.node.parent {
+            ahead[parent] = ahead[parent].max(entries[parent].node.steps + ahead[index]);
+        }
+    }
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(ahead[*index]));
+    order
+}
+
 fn passed(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Passed | Verdict::Flaky)
 }
@@ -193,6 +217,7 @@ mod tests {
         Node {
             parent,
             children,
+            steps: 1,
             skip: None,
         }
     }
@@ -228,6 +253,27 @@ mod tests {
         assert_eq!(schedule.start(), [(0, 1), (3, 1)]);
         schedule.finish(0, Verdict::Passed);
         assert_eq!(schedule.start(), [(1, 1)]);
+    }
+
+    #[test]
+    fn side_by_side_the_longest_way_begins_first() {
+        let mut nodes = vec![
+            node(None, 0),
+            node(None, 2),
+            node(Some(1), 0),
+            node(Some(1), 0),
+            node(None, 0),
+        ];
+        nodes[3].steps = 4;
+        nodes[4].steps = 3;
+        let mut schedule = Schedule::new(nodes.clone(), 2, 0);
+        assert_eq!(schedule.start(), [(1, 1), (4, 1)]);
+        schedule.finish(1, Verdict::Passed);
+        assert_eq!(schedule.start(), [(3, 1)]);
+        schedule.finish(4, Verdict::Passed);
+        assert_eq!(schedule.start(), [(0, 1)]);
+        let mut one_by_one = Schedule::new(nodes, 1, 0);
+        assert_eq!(one_by_one.start(), [(0, 1)]);
     }
 
     #[test]
