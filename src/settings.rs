@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::cli::{AccelChoice, KeepChoice, TierChoice};
 use crate::problem::Problem;
@@ -14,7 +15,7 @@ pub const FILE: &str = "bootproof.toml";
 
 /// Defaults of a project. A flag comes first, then its variable, then these.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Settings {
     /// A profile's name or file.
     pub profile: Option<String>,
@@ -29,6 +30,7 @@ pub struct Settings {
     /// Where evidence goes.
     pub out: Option<String>,
     /// A factor on every deadline.
+    #[serde(deserialize_with = "factor")]
     pub timeout_scale: Option<f64>,
     /// How machines run.
     pub accel: Option<AccelChoice>,
@@ -43,11 +45,11 @@ pub struct Settings {
     /// How often an error is repeated.
     pub retry_errors: Option<u32>,
     /// A scenario's budget, in seconds.
-    pub scenario_budget: Option<u64>,
+    pub scenario_budget: Option<u32>,
     /// How what is going on is shown.
     pub progress: Option<Progress>,
     /// A run's budget, in seconds.
-    pub run_budget: Option<u64>,
+    pub run_budget: Option<u32>,
     /// The key that signs.
     pub sign: Option<String>,
     /// The file of its password.
@@ -58,6 +60,25 @@ pub struct Settings {
     pub candidates: Option<Vec<String>>,
     /// Whether what is signed is attached to the images.
     pub attach: Option<bool>,
+}
+
+/// What deadlines may be multiplied by.
+///
+/// # Errors
+/// When it is none.
+pub fn is_factor(factor: f64) -> Result<f64, String> {
+    if factor.is_finite() && (0.01..=1000.0).contains(&factor) {
+        Ok(factor)
+    } else {
+        Err("it must be a number from 0.01 to 1000".to_owned())
+    }
+}
+
+fn factor<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    let factor = is_factor(f64::deserialize(from)?);
+    factor
+        .map(Some)
+        .map_err(|why| D::Error::custom(format!("timeout-scale: {why}")))
 }
 
 impl Settings {
@@ -92,6 +113,18 @@ mod tests {
         let problem = Settings::parse("profile = \"debian\"\njob = 2\n").unwrap_err();
         assert_eq!(problem.place(), "bootproof.toml:2");
         assert!(problem.message.contains("unknown field `job`"), "{problem}");
+    }
+
+    #[test]
+    fn a_factor_that_is_none_is_found_by_line() {
+        for none in ["-1.0", "0.0", "nan", "inf", "1e300"] {
+            let problem =
+                Settings::parse(&format!("jobs = 1\ntimeout-scale = {none}\n")).unwrap_err();
+            assert_eq!(problem.place(), "bootproof.toml:2");
+            assert!(problem.message.contains("timeout-scale"), "{problem}");
+        }
+        let settings = Settings::parse("timeout-scale = 2.5\n").unwrap();
+        assert_eq!(settings.timeout_scale, Some(2.5));
     }
 
     #[test]

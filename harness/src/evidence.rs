@@ -7,4 +7,4 @@ mod event;
 mod recorder;
 
 pub use event::*;
-pub use recorder::{Recorder, RecorderError, Span};
+pub use recorder::{Recorder, RecorderError, Span, is_written};

@@ -102,7 +102,7 @@ impl Blame for MachineError {
             // Nothing shows that the guest was alive.
             | Self::NotOff { .. } => Infrastructure,
             Self::Disk(error) => error.fault(),
-            Self::Alarm { alarm, .. } => alarm.fault(),
+            Self::Alarm { alarm, .. } | Self::Journal { alarm, .. } => alarm.fault(),
             Self::Stopped { state, .. } => state.fault(),
             Self::NotReached { alive, .. } => Fault::product(alive.is_some()),
             Self::Ssh(error) => error.fault(),
@@ -110,6 +110,7 @@ impl Blame for MachineError {
             | Self::Status { .. }
             | Self::Odd { .. }
             | Self::NotSettled { .. }
+            | Self::Rebooted { .. }
             | Self::Promises { .. } => Product,
         }
     }
@@ -250,6 +251,11 @@ pub const TABLE: &[Seen] = &[
         "it did so itself",
     ),
     seen(
+        "the machine reboots, and nobody asked it to",
+        Product,
+        "it did so itself",
+    ),
+    seen(
         "not reachable in time, and the guest shown to be alive (its console goes on, it answers elsewhere)",
         Product,
         "it had its chance",
@@ -364,7 +370,8 @@ Made by `bootproof verdicts`; a change here is lost. The decision is taken in on
         "
 ## On a console or in a journal
 
-The first line that matches ends the wait within 2 s; what a machine may get over counts only when the wait runs out after all.
+On a console, the first line that matches ends the wait within 2 s; what a machine may get over counts only when the wait runs out
+after all. A journal is read after each boot and after the last step of a scenario.
 
 | pattern | verdict | means |
 |---|---|---|

@@ -140,6 +140,9 @@ pub struct ProbeOptions {
     pub state: Utf8PathBuf,
     /// Whether KVM and the browser are tried again although an earlier probe of this boot of the host has an answer.
     pub fresh: bool,
+    /// Under which id the probes own what they make; one of their own without it. Who may be interrupted gives one, and
+    /// has [`sweep_probes`] remove what was left.
+    pub id: Option<RunId>,
 }
 
 impl Default for ProbeOptions {
@@ -148,6 +151,7 @@ impl Default for ProbeOptions {
             cache: Dirs::default_cache(),
             state: Dirs::default_state(),
             fresh: false,
+            id: None,
         }
     }
 }
@@ -189,7 +193,10 @@ struct Bench {
 
 impl Bench {
     fn set_up(options: &ProbeOptions) -> Result<Self, HostError> {
-        let id = RunId::random()?;
+        let id = match &options.id {
+            Some(id) => id.clone(),
+            None => RunId::random()?,
+        };
         let ledger = Ledger::open(&options.state, &id)?;
         let scratch = Dirs::of(&id, &options.cache, &options.state, &options.state).scratch;
         ledger.own(crate::ledger::Resource::Folder {
@@ -257,6 +264,22 @@ pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
         accel,
         accel_reason,
     })
+}
+
+/// Removes what interrupted probes left.
+///
+/// # Errors
+/// When their ledger cannot be read, or they still go on.
+pub async fn sweep_probes(options: &ProbeOptions) -> Result<(), HostError> {
+    let Some(id) = &options.id else {
+        return Ok(());
+    };
+    let ledger = Ledger::open(&options.state, id)?;
+    let podman = Podman::set_up(&options.cache)?;
+    sweep::sweep(&ledger, &podman).await;
+    checks::forget_image(&podman, id).await;
+    ledger.close()?;
+    Ok(())
 }
 
 /// How the user wants machines to run.

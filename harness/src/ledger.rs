@@ -4,6 +4,7 @@
 //! holds an exclusive lock on `RUN.lock` beside it while it lives: a ledger whose lock can be taken
 //! belongs to a run that is dead.
 
+pub mod builds;
 pub mod cache;
 mod owned;
 mod paths;

@@ -281,7 +281,19 @@ impl Machine {
     /// # Errors
     /// When it is not off in time.
     pub async fn shutdown(self) -> Result<Halted, MachineError> {
-        self.power_off().await?;
+        if let Err(error) = self.power_off().await {
+            let (recorder, machine) = (self.run.recorder.clone(), self.spec.name.clone());
+            let domain = Some(self.domain.clone());
+            // No disk of it is fit to start from. Its console stays and tells why; what cannot be removed is in the ledger.
+            if self.destroy().await.is_ok() {
+                recorder.record(Event::MachineReleased {
+                    machine,
+                    domain,
+                    kept: false,
+                });
+            }
+            return Err(error);
+        }
         self.forget_domain().await?;
         self.run.recorder.record(Event::MachineReleased {
             machine: self.spec.name.clone(),
@@ -381,6 +393,14 @@ impl Halted {
     #[must_use]
     pub fn etc_paths(&self) -> &[String] {
         &self.etc_paths
+    }
+
+    /// Leaves its disk where it is, for a kept machine that runs on an overlay of it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be kept.
+    pub fn keep(self) -> Result<(), MachineError> {
+        Ok(self.run.ledger.keep(self.ledger_folder)?)
     }
 
     /// Removes what is left of it.

@@ -4,12 +4,15 @@
 //! neither seen nor touched, and all that is the harness's can be found in one place.
 
 use std::fmt::Write as _;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::exec::Cmd;
 use crate::ledger::Resource;
+use crate::ledger::builds::TEMP;
 
 /// The container tools cannot be set up.
 #[derive(Debug, Error)]
@@ -35,6 +38,8 @@ pub struct Access {
 pub struct Podman {
     folder: Utf8PathBuf,
     access: Option<Access>,
+    /// Where what it does for a moment lies, when that is not the system's folder.
+    temp: Option<Utf8PathBuf>,
     /// Whether its commands run as root, whoever the user is.
     rooted: bool,
 }
@@ -52,6 +57,7 @@ impl Podman {
         let podman = Self {
             folder,
             access: None,
+            temp: None,
             rooted: false,
         };
         let host = HostLimits::read();
@@ -72,6 +78,24 @@ impl Podman {
             access: Some(access),
             ..self.clone()
         }
+    }
+
+    /// The same podman, its temporary files in a folder below a run's scratch folder: what a killed build or pull leaves
+    /// goes with that.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn working_below(&self, scratch: &Utf8Path) -> Result<Self, PodmanError> {
+        let path = scratch.join(TEMP);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(|source| PodmanError {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self {
+            temp: Some(path),
+            ..self.clone()
+        })
     }
 
     /// podman as root. For root that is this one; for anybody else it has storage of its own beside theirs, since what
@@ -171,6 +195,10 @@ impl Podman {
             .env("CONTAINERS_REGISTRIES_CONF", registries.as_os_str())
             // Said by podman 5 at each command, above what a failed one has to say.
             .env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1");
+        let cmd = match &self.temp {
+            Some(temp) => cmd.env("TMPDIR", temp.as_os_str()),
+            None => cmd,
+        };
         let cmd = match self.access.as_ref().and_then(|a| a.authfile.as_ref()) {
             Some(authfile) => cmd.env("REGISTRY_AUTH_FILE", authfile.as_os_str()),
             None => cmd,

@@ -18,6 +18,7 @@ async fn a_host_that_was_set_up_can_run_machines_and_nothing_stays() {
         cache: root.join("cache"),
         state: root.join("state"),
         fresh: false,
+        id: None,
     };
     let report = host::probe(&options).await.unwrap();
     println!("{}", serde_json::to_string_pretty(&report).unwrap());

@@ -1,13 +1,17 @@
 //! The sweep on a real host: libvirt, podman, loop devices and mounts. `ci/test` runs these with `--ignored`.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use bootproof_harness::exec::{Cmd, Output};
+use bootproof_harness::ledger::builds::forget_builds;
 use bootproof_harness::ledger::sweep::{Outcome, clean, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::run::RunId;
+use bootproof_harness::wait::{Look, until};
 
 struct Host {
     _dir: tempfile::TempDir,
@@ -205,4 +209,55 @@ async fn an_orphan_started_with_a_file_of_the_run_goes_with_the_folder() {
     assert!(report.is_clean(), "{report:?}");
     let left = Cmd::new("pgrep").args(["-f", config.as_str()]).output();
     assert_eq!(left.await.unwrap().code, 1);
+}
+
+/// Whether what the build below runs still does.
+async fn sleeps() -> bool {
+    let pgrep = Cmd::new("pgrep").args(["-f", "^/bin/sleep 86417$"]);
+    pgrep.output().await.unwrap().code == 0
+}
+
+#[tokio::test]
+#[ignore = "needs a host: podman"]
+async fn a_killed_builds_process_containers_and_files_go() {
+    let host = host();
+    let ledger = host.ledger();
+    let path = host.scratch.clone();
+    ledger.own(Resource::Folder { path }).unwrap();
+    let context = host.scratch.join("context");
+    sh(&format!(
+        "set -e; mkdir -p {context}/root/bin; cp -L \"$(command -v sleep)\" {context}/root/bin/
+         for lib in $(ldd {context}/root/bin/sleep | grep -o '/[^ ]*'); do
+             mkdir -p \"{context}/root$(dirname \"$lib\")\"; cp -L \"$lib\" \"{context}/root$lib\"
+         done"
+    ))
+    .await;
+    let recipe = "FROM scratch\nCOPY root/ /\nRUN [\"/bin/sleep\", \"86417\"]\n";
+    std::fs::write(context.join("Containerfile"), recipe).unwrap();
+    let podman = host.podman.working_below(&host.scratch).unwrap();
+    let build = podman.podman().args(["build", "--network=none"]);
+    let building = tokio::spawn(build.arg(context.as_str()).output());
+    let begun = until(
+        "the build to sleep",
+        Duration::from_secs(60),
+        async || match sleeps().await {
+            true => Look::Ready(()),
+            false => Look::Not(format!("ended: {}", building.is_finished())),
+        },
+    );
+    begun.await.unwrap();
+    building.abort();
+    assert!(building.await.unwrap_err().is_cancelled());
+    assert!(sleeps().await, "it is in a session of its own");
+
+    let swept = sweep(&ledger, &host.podman).await;
+    assert!(swept.is_clean(), "{swept:?}");
+    assert!(!sleeps().await);
+    assert!(!host.scratch.exists());
+    let forget = forget_builds(&host.podman, &host.state, Some(&host.run));
+    assert_ne!(forget.await.unwrap(), 0);
+    let list = host.podman.podman().args(["ps", "-aq", "--external"]);
+    assert_eq!(list.run().await.unwrap().text(), "");
+    let images = host.podman.podman().args(["rmi", "--all", "--force"]);
+    images.run().await.unwrap();
 }

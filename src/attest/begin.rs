@@ -18,12 +18,35 @@ pub struct Prepared {
     /// Where features and profile come from.
     pub source: SourceTree,
     sign_off: SignOff,
+    /// What it is the source of.
+    paths: Vec<Utf8PathBuf>,
+    /// The folder of the snapshots.
+    snapshots: Utf8PathBuf,
 }
 
 impl Prepared {
     /// As it is recorded.
     pub fn event(&self) -> Event {
         Event::SignOff(self.sign_off.clone())
+    }
+
+    /// What is tested was read until a moment ago, what is stated of it at the start: both have to be the same.
+    ///
+    /// # Errors
+    /// With what is another now.
+    pub async fn is_as_it_was(&self, profile: &Profile) -> Result<(), String> {
+        let changed = |what: &str| Err(format!("{what} changed while the run went on"));
+        if source::of(&self.paths).await != self.source {
+            return changed("the checkout was");
+        }
+        match Profile::load(&profile.source.file) {
+            Ok(now) if now.digest == profile.digest => {}
+            _ => return changed("the profile or what its images are made of was"),
+        }
+        match digest_of(&self.snapshots) {
+            Ok(now) if now == self.sign_off.snapshots => Ok(()),
+            _ => changed("the snapshots were"),
+        }
     }
 }
 
@@ -38,6 +61,10 @@ pub async fn prepare(
 ) -> Result<Prepared, Ended> {
     let snapshots = places.snapshots(profile)?.join(&profile.name);
     let mut paths: Vec<Utf8PathBuf> = profile_paths(profile);
+    if !profile.bases.is_empty() {
+        // The lab's client is built into every base.
+        paths.push(places.guest()?);
+    }
     if snapshots.is_dir() {
         paths.push(snapshots.clone());
     }
@@ -51,6 +78,8 @@ pub async fn prepare(
     let given = asked.attest.candidates.as_deref();
     let prepared = Prepared {
         source: source::of(&paths).await,
+        paths,
+        snapshots: snapshots.clone(),
         sign_off: SignOff {
             candidates: candidates(given, profile)?,
             allow_skips: profile.sign_off.allow_skips.clone(),

@@ -173,8 +173,10 @@ impl Look<'_> {
             );
             self.found(name, false, what);
         }
-        for name in [RECORD, RUN_JSON] {
-            if evidence.is_some() && !subjects.iter().any(|s| s.name == name) {
+        for name in FILES {
+            let is_signed = subjects.iter().any(|s| s.name == name);
+            let must_be = [RECORD, RUN_JSON].contains(&name) || self.out.join(name).exists();
+            if evidence.is_some() && must_be && !is_signed {
                 self.found(name, false, "is not among the files that were signed");
             }
         }

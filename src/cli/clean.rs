@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bootproof_harness::ledger::builds::forget_builds;
 use bootproof_harness::ledger::cache::{CacheReport, empty_cache};
 use bootproof_harness::ledger::sweep::{CleanReport, Outcome, clean};
 use bootproof_harness::podman::Podman;
@@ -25,6 +26,8 @@ pub struct Clean {
 #[derive(Serialize)]
 struct Report {
     runs: Vec<CleanReport>,
+    /// How many containers of killed builds were removed.
+    builds: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<CacheReport>,
 }
@@ -40,21 +43,36 @@ impl Clean {
         let podman = Podman::set_up(&cache).map_err(|e| fault(&e))?;
         let runtime = runtime()?;
         let runs = runtime.block_on(clean(&state, &podman, &[]));
-        let cache = if self.cache {
-            let emptied = runtime.block_on(empty_cache(&cache, &state, &podman));
-            Some(emptied.map_err(|e| fault(&e))?)
-        } else {
+        // What became of the runs is told whatever becomes of the rest.
+        let mut problems = Vec::new();
+        let builds = runtime.block_on(forget_builds(&podman, &state, None));
+        let builds = builds.unwrap_or_else(|error| {
+            problems.push(error.to_string());
+            0
+        });
+        let emptied = self
+            .cache
+            .then(|| runtime.block_on(empty_cache(&cache, &state, &podman)));
+        let cache = emptied.transpose().unwrap_or_else(|error| {
+            problems.push(error.to_string());
             None
-        };
+        });
         let left = runs.iter().any(|run| match &run.outcome {
             Outcome::Alive => false,
             Outcome::Swept(report) => !report.is_clean(),
             Outcome::Unreadable { .. } => true,
         });
-        let report = Report { runs, cache };
+        let report = Report {
+            runs,
+            builds,
+            cache,
+        };
         match self.formatted.format {
             Format::Json => drop(say_json(&report)?),
             Format::Text => say(report.text().trim_end()),
+        }
+        if !problems.is_empty() {
+            return Err(Ended::Error(problems.join("\nerror: ")));
         }
         Ok(if left { Exit::Error } else { Exit::Passed })
     }
@@ -92,7 +110,14 @@ impl Report {
                 }
             }
         }
-        if self.runs.is_empty() {
+        match self.builds {
+            0 => {}
+            1 => text.push_str("a container of a killed build: removed\n"),
+            n => {
+                let _ = writeln!(text, "{n} containers of killed builds: removed");
+            }
+        }
+        if self.runs.is_empty() && self.builds == 0 {
             text.push_str("no run has left anything\n");
         }
         if let Some(cache) = &self.cache {

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use bootproof_harness::evidence::Verdict;
-use bootproof_harness::host::{HostReport, ProbeOptions, Status, probe};
+use bootproof_harness::host::{HostReport, ProbeOptions, Status, probe, sweep_probes};
+use bootproof_harness::run::RunId;
 use clap::Args;
 
 use super::{Ended, Format, Formatted, TierChoice, runtime, say, say_json};
 use crate::exit::Exit;
 use crate::report::paint::Paint;
+use crate::run::stop;
 
 /// What `doctor` was asked.
 #[derive(Debug, Args)]
@@ -30,13 +32,26 @@ impl Doctor {
     /// # Errors
     /// When nothing can be tried.
     pub fn execute(self) -> Result<Exit, Ended> {
+        let fault = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
         let options = ProbeOptions {
             fresh: self.fresh,
+            id: Some(RunId::random().map_err(|e| fault(&e))?),
             ..ProbeOptions::default()
         };
-        let report = runtime()?
-            .block_on(probe(&options))
-            .map_err(|error| Ended::Error(error.to_string()))?;
+        let tried = runtime()?.block_on(async {
+            let (ask, stop) = stop::pair();
+            stop::listen(ask)?;
+            tokio::select! {
+                report = probe(&options) => report.map(Some).map_err(|e| fault(&e)),
+                _ = stop.times(1) => {
+                    sweep_probes(&options).await.map_err(|e| fault(&e))?;
+                    Ok(None)
+                }
+            }
+        })?;
+        let Some(report) = tried else {
+            return Ok(Exit::Interrupted);
+        };
         match self.formatted.format {
             Format::Json => drop(say_json(&report)?),
             Format::Text => {

@@ -38,9 +38,10 @@ impl Report {
             return verify.execute();
         }
         let ready = self.sign.ready(settings, &self.render.runs)?;
+        let printed = self.render.prints_beside();
         let exit = self.render.execute()?;
         if let Some(ready) = ready {
-            ready.sign()?;
+            ready.sign(printed)?;
         }
         Ok(exit)
     }

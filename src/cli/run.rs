@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bootproof_harness::ledger::PortRange;
 use bootproof_harness::registry::{RegistryError, Remote};
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -14,7 +15,7 @@ use crate::problem::Problem;
 use crate::report::live::Progress;
 use crate::run::session::{self, Asked};
 use crate::run::snapshots;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_factor};
 
 /// What `run` was asked.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ pub struct Run {
     retry_errors: Option<u32>,
     /// How many seconds a scenario may take, as under KVM [default: 1800]
     #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_SCENARIO_BUDGET")]
-    scenario_budget: Option<u64>,
+    scenario_budget: Option<u32>,
     /// An image that is a candidate of a release, instead of the profile's: signed when it was booted and passed
     #[arg(
         long = "candidate",
@@ -82,14 +83,11 @@ pub struct Run {
     quiet: bool,
     /// How many seconds the whole run may take [default: no limit]
     #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_RUN_BUDGET")]
-    run_budget: Option<u64>,
+    run_budget: Option<u32>,
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if x.is_finite() && x > 0.0 => Ok(x),
-        _ => Err("it must be a number above 0".to_owned()),
-    }
+    is_factor(text.parse().unwrap_or(f64::NAN))
 }
 
 impl Run {
@@ -98,6 +96,8 @@ impl Run {
     /// # Errors
     /// When features or profile are not fit to run, or the host is not.
     pub fn execute(self, settings: Settings) -> Result<Exit, Ended> {
+        PortRange::from_env()
+            .map_err(|error| Problem::new("BOOTPROOF_PORTS", error.to_string()))?;
         snapshots::settle(self.release)?;
         let attest = self.attest(&settings)?;
         let registry = self.own_registry(&settings)?;
@@ -132,8 +132,8 @@ impl Run {
             registry,
             require: self.require.or(settings.require),
             retry_errors: self.retry_errors.or(settings.retry_errors).unwrap_or(0),
-            scenario_budget: Duration::from_secs(budget.unwrap_or(1800)),
-            run_budget: run_budget.map(Duration::from_secs),
+            scenario_budget: Duration::from_secs(u64::from(budget.unwrap_or(1800))),
+            run_budget: run_budget.map(|seconds| Duration::from_secs(u64::from(seconds))),
             progress: if self.quiet {
                 Progress::Quiet
             } else {

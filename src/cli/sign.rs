@@ -7,6 +7,9 @@ use clap::Args;
 use super::{Ended, complain};
 use crate::attest::{self, Signer, sign_folder};
 use crate::problem::Problem;
+use crate::report::files::{self, REPORT_HTML, REPORT_PDF, RUN_JSON};
+use crate::report::merge::Report;
+use crate::report::reading;
 use crate::settings::Settings;
 
 /// The key, and what else is signed.
@@ -103,11 +106,12 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Signs it, and says what was signed and what was not.
+    /// Signs it, and says what was signed and what was not; `printed` says that its `report.pdf` was made just now.
     ///
     /// # Errors
-    /// When its record is not whole, or a file cannot be written.
-    pub fn sign(&self) -> Result<(), Ended> {
+    /// When its record is not whole, a report beside it is not made of it, or a file cannot be written.
+    pub fn sign(&self, printed: bool) -> Result<(), Ended> {
+        self.made_of_the_record(printed)?;
         let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
         let signed = signed.map_err(|error| Ended::Error(error.to_string()))?;
         for result in &signed.results {
@@ -125,6 +129,28 @@ impl Ready {
             "signed: the record and the report of {}",
             self.out
         ));
+        Ok(())
+    }
+}
+
+impl Ready {
+    /// What a signature says to be the run's report has to be one.
+    fn made_of_the_record(&self, printed: bool) -> Result<(), Ended> {
+        let report = Report::of(reading::run(&self.out)?);
+        if let Some(name) = files::others(&report, &self.out, &[RUN_JSON, REPORT_HTML]).first() {
+            let path = self.out.join(name);
+            let problem = Problem::new(path.as_str(), "is not what the record makes of it");
+            let help = format!("render it anew: `bootproof report --sign KEY {}`", self.out);
+            return Err(problem.help(help).into());
+        }
+        let pdf = self.out.join(REPORT_PDF);
+        if pdf.exists() && !printed {
+            let problem = Problem::new(
+                pdf.as_str(),
+                "was not printed just now, and would be signed",
+            );
+            return Err(problem.help("add --pdf, or remove it").into());
+        }
         Ok(())
     }
 }

@@ -29,20 +29,39 @@ pub struct Written {
 
 type Reporter = fn(&Report) -> Result<String, String>;
 
+const REPORTERS: [(&str, Reporter); 5] = [
+    (RUN_JSON, run_json),
+    (REPORT_HTML, |r| html::render(r).map_err(|e| e.to_string())),
+    ("junit.xml", |r| junit::render(r).map_err(|e| e.to_string())),
+    ("messages.ndjson", |r| Ok(messages::render(r))),
+    ("summary.md", |r| Ok(markdown::render(r))),
+];
+
+fn rendered(reporter: Reporter, report: &Report) -> Result<String, String> {
+    catch_unwind(AssertUnwindSafe(|| reporter(report)))
+        .unwrap_or_else(|_| Err("the reporter panicked".to_owned()))
+}
+
+/// The files among `names` that lie in a folder and are not what this report is rendered to.
+pub fn others<'a>(report: &Report, out: &Utf8Path, names: &[&'a str]) -> Vec<&'a str> {
+    let is_other = |name: &&&str| {
+        let reporter = REPORTERS.iter().find(|(known, _)| known == *name);
+        let Ok(found) = std::fs::read(out.join(name)) else {
+            return false;
+        };
+        reporter.is_none_or(|(_, reporter)| {
+            rendered(*reporter, report).is_ok_and(|text| text.as_bytes() != found)
+        })
+    };
+    names.iter().filter(is_other).copied().collect()
+}
+
 /// Writes every report into a folder.
 pub fn write(report: &Report, out: &Utf8Path) -> Written {
-    let reporters: [(&str, Reporter); 5] = [
-        (RUN_JSON, run_json),
-        (REPORT_HTML, |r| html::render(r).map_err(|e| e.to_string())),
-        ("junit.xml", |r| junit::render(r).map_err(|e| e.to_string())),
-        ("messages.ndjson", |r| Ok(messages::render(r))),
-        ("summary.md", |r| Ok(markdown::render(r))),
-    ];
     let mut written = Written::default();
-    for (name, reporter) in reporters {
+    for (name, reporter) in REPORTERS {
         let path = out.join(name);
-        let text = catch_unwind(AssertUnwindSafe(|| reporter(report)))
-            .unwrap_or_else(|_| Err("the reporter panicked".to_owned()));
+        let text = rendered(reporter, report);
         let done = text.and_then(|text| replace(&path, &text).map_err(|e| e.to_string()));
         match done {
             Ok(()) => written.paths.push(path),

@@ -209,9 +209,14 @@ fn add(summary: &mut RunSummary, later: RunSummary) {
     summary.timing.sort_by_key(Row::place);
 }
 
-/// A scenario of a later run; one that has no verdict there leaves the earlier verdict standing.
+/// A scenario of a later run; one that has no verdict there, or did not get to run, leaves what an earlier run has seen
+/// standing.
 fn after(mut earlier: Scenario, mut later: Scenario) -> Scenario {
-    if later.verdict.is_none() {
+    let kept_from_running = |scenario: &Scenario| {
+        let verdict = scenario.verdict;
+        matches!(verdict, None | Some(Verdict::Skipped | Verdict::Blocked))
+    };
+    if later.verdict.is_none() || kept_from_running(&later) && !kept_from_running(&earlier) {
         if later.attempts > 0 {
             earlier.earlier.push(later.as_attempt());
             earlier.attachments.extend(later.attachments);

@@ -35,11 +35,10 @@ impl Capability {
         needed: &BTreeSet<Tier>,
         choice: AccelChoice,
         require: Option<TierChoice>,
+        options: &ProbeOptions,
     ) -> Result<Self, Ended> {
         let cannot = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
-        let report = host::probe(&ProbeOptions::default())
-            .await
-            .map_err(|e| cannot(&e))?;
+        let report = host::probe(options).await.map_err(|e| cannot(&e))?;
         if let Some(tier) = require {
             report.can(tier.of_host()).map_err(|e| cannot(&e))?;
         }

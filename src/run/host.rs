@@ -41,6 +41,10 @@ pub struct Begin {
 pub trait Stage<W>: 'static {
     /// Before the first step.
     fn enter(&self, world: &mut W, begin: Begin);
+    /// After the last step has passed, as a part of it; an error begins with its verdict's word.
+    fn last_look<'a>(&'a self, _world: &'a W) -> LocalBoxFuture<'a, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
     /// After the last step, whatever became of it; machines are handed on, kept or released here.
     fn leave<'a>(&'a self, world: &'a mut W, verdict: Verdict) -> LocalBoxFuture<'a, ()>;
 }

@@ -40,6 +40,13 @@ impl Stage<World> for Live {
         );
     }
 
+    fn last_look<'a>(&'a self, world: &'a World) -> LocalBoxFuture<'a, Result<(), String>> {
+        world
+            .last_look()
+            .map(|looked| looked.map_err(|error| error.to_string()))
+            .boxed_local()
+    }
+
     fn leave<'a>(&'a self, world: &'a mut World, verdict: Verdict) -> LocalBoxFuture<'a, ()> {
         world.leave(verdict).boxed_local()
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _};
 
-use bootproof_harness::evidence::{Envelope, Event};
+use bootproof_harness::evidence::{Envelope, Event, is_written};
 use bootproof_harness::run::RunId;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -35,6 +35,12 @@ pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Pro
                 "the folder holds something that is no run of bootproof",
             )
             .help("give --out a new or an empty folder"));
+        }
+        if is_written(&out.join(RECORD)) {
+            return Err(
+                Problem::new(out.as_str(), "the folder is that of a run that is alive")
+                    .help("wait until it has ended, or give --out another folder"),
+            );
         }
         std::fs::remove_dir_all(&out).map_err(fail)?;
     }
@@ -99,6 +105,10 @@ mod tests {
         let recorder = bootproof_harness::evidence::Recorder::create(&path.join(RECORD)).unwrap();
         crate::report::summary::tests::started(&recorder);
         std::fs::write(path.join("old.log"), "x").unwrap();
+        let error = prepare(Some(&path), &run).unwrap_err();
+        assert!(error.message.contains("alive"), "{error}");
+        assert!(path.join("old.log").exists());
+        drop(recorder);
         prepare(Some(&path), &run).unwrap();
         assert!(!path.join("old.log").exists());
     }

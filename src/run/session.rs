@@ -7,6 +7,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder, Work};
+use bootproof_harness::host::{ProbeOptions, sweep_probes};
+use bootproof_harness::ledger::builds::forget_builds;
 use bootproof_harness::ledger::cache::cap_cache;
 use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
@@ -35,7 +37,7 @@ use crate::exit::{Exit, Tally};
 use crate::report::live::Progress;
 use crate::report::merge::Report;
 use crate::report::paint::Paint;
-use crate::report::summary::RunSummary;
+use crate::report::summary::{NOT_RUN, RunSummary, UNFINISHED};
 use crate::report::{files, last_screen, live, reading};
 
 /// What a run was asked to do; all of it makes sense already.
@@ -89,13 +91,20 @@ pub async fn run(asked: Asked) -> Result<Exit, Ended> {
     stop::listen(ask.clone())?;
     let ledger = Ledger::open(&state, &id).map_err(fault)?;
     let podman = Podman::set_up(&cache).map_err(fault)?;
+    let probing = ProbeOptions {
+        id: Some(RunId::random().map_err(fault)?),
+        ..ProbeOptions::default()
+    };
     let begun = tokio::select! {
-        begun = begin(&asked, &id, &cache, &state, &ledger) => begun.map(Some),
+        begun = begin(&asked, &id, &cache, &state, &ledger, &probing) => begun.map(Some),
         _ = stop.times(1) => Ok(None),
     };
     let ended = match begun {
         Ok(Some(begun)) => begun.see_through(asked, &podman, ask, stop).await,
         Ok(None) => {
+            if let Err(error) = sweep_probes(&probing).await {
+                complain(&format!("error: {error}"));
+            }
             sweep(&ledger, &podman).await;
             Ok(Exit::Interrupted)
         }
@@ -135,6 +144,7 @@ async fn begin(
     cache: &Utf8Path,
     state: &Utf8Path,
     ledger: &Ledger,
+    probing: &ProbeOptions,
 ) -> Result<Begun, Ended> {
     let began = Instant::now();
     let mut dirs = Dirs::of(id, cache, state, Utf8Path::new(""));
@@ -154,10 +164,10 @@ async fn begin(
         .collect();
     let prepared = prepare(asked, &profile, &mut places).await?;
     let sudo = sudo(&tiers).await;
-    let probing = Instant::now();
-    let probe = Capability::probe(&tiers, asked.accel, asked.require);
+    let trying = Instant::now();
+    let probe = Capability::probe(&tiers, asked.accel, asked.require, probing);
     let capability = live::meanwhile("trying what this host can do", probe).await?;
-    let probed = (probing, probing.elapsed());
+    let probed = (trying, trying.elapsed());
     dirs.out = out::prepare(asked.out.as_deref(), id)?;
     let recorder = Recorder::create(&dirs.out.join(reading::RECORD)).map_err(fault)?;
     let recorder = recorder.counted_from(began);
@@ -267,6 +277,11 @@ impl Begun {
         }
         let swept = sweep(&self.run.ledger, podman).await;
         errors += warn_of_leftovers(&recorder, &swept);
+        let (state, own) = (&self.run.dirs.state, Some(&self.run.id));
+        if let Err(error) = forget_builds(podman, state, own).await {
+            let message = format!("containers of killed builds may be left: {error}");
+            recorder.record(Event::Warning { message });
+        }
         cap(&self.run.dirs, &recorder);
         watcher.abort();
         if let Some(budget) = budget {
@@ -314,7 +329,15 @@ impl Begun {
             stop,
         )
         .await;
-        let attested = self.attest.results(&self.run, asked.release, &shared).await;
+        let attested = if asked.release || self.attest.signer.is_some() {
+            self.prepared.is_as_it_was(&self.profile).await
+        } else {
+            Ok(())
+        };
+        let attested = match attested {
+            Ok(()) => self.attest.results(&self.run, asked.release, &shared).await,
+            Err(why) => Err(format!("nothing is stated of any image: {why}")),
+        };
         let closed = shared.close().await.map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")
@@ -421,6 +444,10 @@ impl Begun {
             errors: of("error") + errors,
             release,
         };
+        if !interrupted {
+            // Of nothing that was chosen may the verdict be lost.
+            tally.errors += of(UNFINISHED) + of(NOT_RUN);
+        }
         if let Some(why) = self.run.recorder.broken() {
             tally.errors += 1;
             complain(&format!("error: the run's record has a hole: {why}"));
@@ -436,8 +463,15 @@ impl Begun {
 
     /// The summary, from the record on disk: what it cannot tell, no report tells.
     fn summary(&self) -> Result<RunSummary, Ended> {
-        let text = std::fs::read_to_string(self.run.dirs.out.join(reading::RECORD))?;
-        RunSummary::from_record(&text).map_err(fault)
+        let path = self.run.dirs.out.join(reading::RECORD);
+        let summary = RunSummary::from_record(&std::fs::read_to_string(&path)?).map_err(fault)?;
+        if summary.run == self.run.id.as_str() {
+            return Ok(summary);
+        }
+        let (own, other) = (&self.run.id, &summary.run);
+        Err(fault(format!(
+            "{path} is the record of run {other} now: that of this run, {own}, is lost, and with it its result"
+        )))
     }
 
     /// Writes every report, from the record on disk. One that cannot be written is an error only of a run that has none.

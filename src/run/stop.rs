@@ -16,7 +16,7 @@ const ECHO: Duration = Duration::from_millis(300);
 pub struct Asked {
     /// How many times.
     pub times: u32,
-    /// The first signal's name.
+    /// The first signal's name, or [`BUDGET`] when there was none.
     pub by: &'static str,
 }
 
@@ -39,7 +39,7 @@ impl Ask {
     pub fn ask(&self, by: &'static str) {
         self.0.send_modify(|asked| {
             asked.times += 1;
-            if asked.times == 1 {
+            if asked.times == 1 || asked.by == BUDGET {
                 asked.by = by;
             }
         });

@@ -91,7 +91,13 @@ impl Refusal {
     pub fn is_said(self, complaint: &str) -> bool {
         let complaint = complaint.to_lowercase();
         let words: &[&str] = match self {
-            Self::NoSuchImage => &["manifest unknown", "name unknown", "not found"],
+            Self::NoSuchImage => &[
+                "manifest unknown",
+                "name unknown",
+                "manifest not found",
+                "not known to registry",
+                "statuscode: 404",
+            ],
             Self::NoRegistry => &["connection refused", "no route to host", "i/o timeout"],
             Self::PullSecret => &["unauthorized", "authentication required", "access denied"],
         };

@@ -54,7 +54,7 @@ struct Estate {
     /// Machines that are shut down, for several.
     halted: BTreeMap<String, Arc<Left>>,
     /// Why there is no machine of that name.
-    lost: BTreeMap<String, String>,
+    lost: BTreeMap<String, StepError>,
 }
 
 /// What the scenarios of a run share. Each part is made when it is first needed.
@@ -174,8 +174,9 @@ impl Shared {
     }
 
     async fn open_images(&self) -> Result<Images, StepError> {
-        let podman =
-            Podman::set_up(&self.run.dirs.cache).map_err(|e| StepError::sorted(&e, true))?;
+        let podman = Podman::set_up(&self.run.dirs.cache)
+            .and_then(|podman| podman.working_below(&self.run.dirs.scratch))
+            .map_err(|e| StepError::sorted(&e, true))?;
         let registry = match &self.options.registry {
             None => Registry::start(&self.run, &podman).await,
             Some(remote) => Registry::remote(&self.run, &podman, remote).await,
@@ -276,7 +277,7 @@ impl Shared {
                         estate.halted.insert(name, Arc::new(left));
                     }
                     Err(error) => {
-                        estate.lost.insert(name, error.to_string());
+                        estate.lost.insert(name, error);
                     }
                 }
             }
@@ -297,7 +298,11 @@ impl Shared {
     }
 
     /// A machine that was shut down for several, or why there is none.
-    pub(crate) fn halted(&self, scenario: &str, name: &str) -> Result<Arc<Left>, Option<String>> {
+    pub(crate) fn halted(
+        &self,
+        scenario: &str,
+        name: &str,
+    ) -> Result<Arc<Left>, Option<StepError>> {
         let estates = lock(&self.estates);
         let estate = estates.get(scenario).ok_or(None)?;
         let left = estate.halted.get(name).cloned();
@@ -309,10 +314,17 @@ impl Shared {
         for subject in estate.running.into_values() {
             errors.extend(subject.release(self.keeps(true)).await.err());
         }
+        // A machine that was kept may run on an overlay of any of them.
+        let keep = !self.run.ledger.kept().is_empty();
         for left in estate.halted.into_values() {
             // A scenario that still has it is over by the time the run is: its folder goes with the sweep.
             if let Some(left) = Arc::into_inner(left) {
-                errors.extend(left.halted.release().map_err(at_fault).err());
+                let settled = if keep {
+                    left.halted.keep()
+                } else {
+                    left.halted.release()
+                };
+                errors.extend(settled.map_err(at_fault).err());
             }
         }
         errors

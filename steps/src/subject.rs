@@ -178,6 +178,17 @@ impl Subject {
         }
     }
 
+    /// Looks once more whether it has come to harm that no step was waiting to see.
+    pub(crate) async fn unharmed(&self) -> Result<(), StepError> {
+        match &self.system {
+            System::Machine(machine) => {
+                machine.unharmed().await.map_err(at_fault)?;
+                machine.journal_unharmed().await.map_err(at_fault)
+            }
+            System::Container(_) => Ok(()),
+        }
+    }
+
     /// Runs a line for a shell as root, its input given; it has to succeed.
     pub(crate) async fn script(&self, line: &str, shown: &str) -> Result<String, StepError> {
         let remote = Remote::shell(line)

@@ -75,6 +75,17 @@ impl World {
         });
     }
 
+    /// Looks at its machines once more before it has passed: a console may have cried out while nobody waited on it.
+    ///
+    /// # Errors
+    /// With what its console says.
+    pub async fn last_look(&self) -> Result<(), StepError> {
+        for subject in self.subjects.values() {
+            subject.unharmed().await?;
+        }
+        Ok(())
+    }
+
     /// Ends it: its machines are handed to the scenario that starts from it, kept, or released. Of those of a scenario that
     /// failed, or that an error ended, what can be seen is stored first.
     pub async fn leave(&mut self, verdict: Verdict) {

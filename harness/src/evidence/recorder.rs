@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use rustix::fs::FlockOperation;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -16,10 +17,31 @@ use crate::secret::redact;
 
 /// The record cannot be opened.
 #[derive(Debug, Error)]
-#[error("cannot write the run's record {path}: {source}")]
-pub struct RecorderError {
-    path: Utf8PathBuf,
-    source: std::io::Error,
+pub enum RecorderError {
+    /// The system does not let it.
+    #[error("cannot write the run's record {path}: {source}")]
+    Io {
+        /// The record.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another run writes it.
+    #[error("{path} is the record of a run that is alive")]
+    Alive {
+        /// The record.
+        path: Utf8PathBuf,
+    },
+}
+
+/// Whether a run that is alive writes the record.
+#[must_use]
+pub fn is_written(path: &Utf8Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+        == Err(rustix::io::Errno::WOULDBLOCK)
 }
 
 struct Inner {
@@ -47,19 +69,31 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// A record at `path`, begun anew.
+    /// A record at `path`, begun anew. It is locked for as long as it is written: see [`is_written`].
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be made, or another run writes it.
     pub fn create(path: &Utf8Path) -> Result<Self, RecorderError> {
-        let fail = |source| RecorderError {
+        let fail = |source| RecorderError::Io {
             path: path.to_owned(),
             source,
         };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(fail)?;
         }
-        Ok(Self::over(Some(File::create(path).map_err(fail)?)))
+        let mut options = File::options();
+        let file = options.create(true).write(true).truncate(false).open(path);
+        let file = file.map_err(fail)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let path = path.to_owned();
+                return Err(RecorderError::Alive { path });
+            }
+            Err(error) => return Err(fail(error.into())),
+        }
+        file.set_len(0).map_err(fail)?;
+        Ok(Self::over(Some(file)))
     }
 
     /// Counts the run's seconds from a moment before there was a record.
@@ -135,6 +169,8 @@ impl Recorder {
             event,
         };
         let Some((line, envelope)) = clean(envelope) else {
+            let lost = "an event could not be written without its secrets";
+            inner.broken.get_or_insert(lost.to_owned());
             return;
         };
         if !live_only {

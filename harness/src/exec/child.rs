@@ -94,7 +94,12 @@ impl Daemon {
     /// # Errors
     /// When the system cannot say.
     pub fn ended(&mut self) -> std::io::Result<Option<i32>> {
-        Ok(self.child.child.try_wait()?.map(code))
+        let ended = self.child.child.try_wait()?;
+        if ended.is_some() {
+            // Its number may become another's.
+            self.child.group = None;
+        }
+        Ok(ended.map(code))
     }
 
     /// Asks it to end, and kills its group when it has not within `grace`.

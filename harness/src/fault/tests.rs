@@ -108,6 +108,11 @@ fn samples() -> Vec<(&'static str, Vec<Box<dyn Blame>>)> {
         waited: Duration::from_secs(1),
         jobs: Vec::new(),
     };
+    let rebooted = MachineError::Rebooted {
+        machine: "m".to_owned(),
+        boot: 1,
+        console: Vec::new(),
+    };
     let odd = MachineError::Odd {
         machine: "m".to_owned(),
         what: "no boot id".to_owned(),
@@ -143,6 +148,7 @@ fn samples() -> Vec<(&'static str, Vec<Box<dyn Blame>>)> {
     };
     vec![
         ("a promise of a boot", vec![Box::new(promises)]),
+        ("the machine reboots", vec![Box::new(rebooted)]),
         (
             "a Containerfile that is wrong",
             vec![Box::new(build(false))],

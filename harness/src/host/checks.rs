@@ -9,8 +9,9 @@ use super::{Bench, Check, Tier};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
 use crate::machine::Hypervisor;
+use crate::podman::Podman;
 use crate::privilege::{self, PrivilegeError, is_root};
-use crate::run::Accel;
+use crate::run::{Accel, RunId};
 
 const CONTAINERS: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
 const MACHINES: [Tier; 2] = [Tier::MachineTcg, Tier::MachineKvm];
@@ -124,6 +125,18 @@ fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
     Some(bench.facts.install(tool, tool))
 }
 
+/// What the image and the containers that podman is tried with are called.
+fn trial(id: &RunId) -> String {
+    format!("bootproof-{id}-doctor")
+}
+
+/// Removes that image: what was never built cannot be removed; what was must not stay.
+pub(super) async fn forget_image(podman: &Podman, id: &RunId) {
+    let image = format!("localhost/{}", trial(id));
+    let remove = podman.podman().args(["rmi", "--force", &image]);
+    let _ = remove.deadline(PATIENCE).output().await;
+}
+
 /// The runtime's name, and whether systemd can run in its containers.
 async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
     let context = bench.scratch.join("image");
@@ -139,7 +152,7 @@ async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
     let recipe = "FROM scratch\nCOPY root/ /\nRUN [\"/bin/true\"]\nCMD [\"/bin/true\"]\n";
     std::fs::write(context.join("Containerfile"), recipe).map_err(io)?;
     let podman = || bench.podman.podman().deadline(PATIENCE);
-    let name = format!("bootproof-{}-doctor", bench.ledger.run());
+    let name = trial(bench.ledger.run());
     let image = format!("localhost/{name}");
     let container = Resource::Container { name: name.clone() };
     let id = bench.ledger.own(container).map_err(|e| e.to_string())?;
@@ -159,8 +172,7 @@ async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
         Ok(info.run().await?.text())
     };
     let runtime = tried.await.map_err(say);
-    // What was never built cannot be removed; what was must not stay.
-    let _ = podman().args(["rmi", "--force", &image]).output().await;
+    forget_image(&bench.podman, bench.ledger.run()).await;
     let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
     let runtime = runtime?;
     removed.map_err(|error| error.to_string())?;

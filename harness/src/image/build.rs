@@ -49,7 +49,7 @@ impl Images {
             release,
             fresh,
         };
-        let key = asked.key();
+        let key = asked.key(&self.standing_on(&asked).await);
         // Whoever wants the same image meanwhile finds it in the layer cache.
         let turn = self.turn(name);
         let _turn = turn.lock().await;
@@ -67,6 +67,25 @@ impl Images {
             self.updated().insert(key, built.clone());
         }
         Ok(built)
+    }
+
+    /// The digests of what an updated image is built from: another storyline's may stand on others.
+    async fn standing_on(&self, asked: &Asked<'_>) -> Vec<String> {
+        let text = std::fs::read_to_string(asked.file).unwrap_or_default();
+        // One that is no Containerfile is told when it is built.
+        let Ok(file) = containerfile::parse(asked.file, &text) else {
+            return Vec::new();
+        };
+        let mut digests = Vec::new();
+        for from in file.froms(&asked.args).iter().filter(|_| asked.fresh) {
+            let own = from.image.starts_with(&format!("{REGISTRY_NAME}/"));
+            let digest = match own {
+                true => self.0.registry.digest_of(&from.image).await.ok(),
+                false => None,
+            };
+            digests.push(digest.unwrap_or_else(|| from.image.clone()));
+        }
+        digests
     }
 
     fn turn(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -232,9 +251,9 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     /// What tells it from other builds of a run that were given the same sources.
-    fn key(&self) -> String {
+    fn key(&self, standing_on: &[String]) -> String {
         format!(
-            "{} {} {} {:?}",
+            "{} {} {} {:?} {standing_on:?}",
             self.spec.name, self.release, self.file, self.args
         )
     }

@@ -210,6 +210,8 @@ fn entries(folder: &Utf8Path, shelf: usize) -> Vec<Entry> {
     children(folder)
         .into_iter()
         .filter(|path| path.extension() != Some("lock"))
+        // What a run is making, or left half made: its ledger knows it.
+        .filter(|path| path.file_name().is_none_or(|name| !name.contains(".tmp-")))
         .filter_map(|path| {
             Some(Entry {
                 used: std::fs::symlink_metadata(&path).ok()?.modified().ok()?,

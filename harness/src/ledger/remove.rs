@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal};
 use thiserror::Error;
 
+use super::builds::end_builds;
 use super::paths::{Bounds, mounts, remove_file, remove_folder};
 use super::{Ledger, LedgerError, Resource, process};
 use crate::exec::{Cmd, ExecError, Output, kill_group};
@@ -223,6 +224,7 @@ impl<'a> Remover<'a> {
             return Ok(());
         };
         self.end_orphans(&path).await?;
+        end_builds(&path).await;
         let folder = path.clone();
         let removed = tokio::task::spawn_blocking(move || remove_folder(&folder))
             .await

@@ -20,7 +20,7 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// How long questions about itself may take, as measured under KVM.
-const QUESTION: Duration = Duration::from_secs(30);
+pub(super) const QUESTION: Duration = Duration::from_secs(30);
 
 /// How long its page may take to answer when it is looked at without a step asking, as measured under KVM.
 const PAGE: Duration = Duration::from_secs(2);
@@ -172,6 +172,7 @@ impl Machine {
                 broken,
             });
         }
+        self.journal_unharmed().await?;
         if first {
             self.mark().await?;
         }
@@ -267,26 +268,46 @@ impl Machine {
 
     async fn settle(&self) -> Result<(), MachineError> {
         let deadline = self.run.guest_deadline(SETTLE);
-        let remote = Remote::argv(["systemctl", "is-system-running", "--wait"])
-            .as_root()
-            .quiet()
-            .deadline(deadline);
-        match self.watched(self.ssh.output(remote)).await? {
-            Ok(_) => Ok(()),
-            Err(SshError::Deadline { .. }) => {
-                let remote = Remote::argv(["systemctl", "list-jobs", "--plain", "--no-legend"])
-                    .quiet()
-                    .deadline(self.run.guest_deadline(QUESTION));
-                let jobs = self.run(remote).await?.text();
-                let words = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
-                Err(MachineError::NotSettled {
-                    machine: self.spec.name.clone(),
-                    waited: deadline,
-                    jobs: jobs.lines().filter_map(words).collect(),
-                })
+        let look = || async {
+            let remote = Remote::argv(["systemctl", "is-system-running", "--wait"])
+                .as_root()
+                .quiet()
+                .deadline(deadline);
+            match self.ssh.output(remote).await {
+                Ok(output) => match output.text().trim() {
+                    "running" | "degraded" => Look::Ready(Ok(())),
+                    "maintenance" => Look::Never("it is in maintenance mode".to_owned()),
+                    // That it cannot answer is no end: its bus may be late, for one.
+                    _ => Look::Not(output.complaint()),
+                },
+                Err(error) => Look::Ready(Err(error)),
             }
-            Err(error) => Err(error.into()),
-        }
+        };
+        let what = "starting to come to an end";
+        let waited = wait::until_every(Duration::from_secs(1), what, deadline, look);
+        let last = match self.watched(waited).await? {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error @ SshError::Deadline { .. })) => error.to_string(),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => error.last,
+        };
+        let remote = Remote::argv(["systemctl", "list-jobs", "--plain", "--no-legend"])
+            .quiet()
+            .deadline(self.run.guest_deadline(QUESTION));
+        let jobs = self.run(remote).await?.text();
+        let words = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        let jobs: Vec<String> = jobs.lines().filter_map(words).collect();
+        let machine = self.spec.name.clone();
+        Err(if jobs.is_empty() {
+            let what = format!("systemd does not say that starting has come to an end: {last}");
+            MachineError::Odd { machine, what }
+        } else {
+            MachineError::NotSettled {
+                machine,
+                waited: deadline,
+                jobs,
+            }
+        })
     }
 
     /// Keeps what its page is in a boot; a page that is not there is a fact, whose judgement is a step's.

@@ -83,6 +83,17 @@ pub enum MachineError {
         /// What was seen, with the lines around it.
         alarm: Box<Alarm>,
     },
+    /// Its journal showed that something in it broke.
+    #[error(
+        "{machine}: {} in its journal ({}): {}\nthe journal around it:\n{}",
+        .alarm.name, .alarm.why, .alarm.line.trim(), .alarm.context().trim_end()
+    )]
+    Journal {
+        /// The machine.
+        machine: String,
+        /// What was read, with the lines around it.
+        alarm: Box<Alarm>,
+    },
     /// The domain stopped by itself.
     #[error("{machine} is no longer running: {state}{}", shown(.console))]
     Stopped {
@@ -150,6 +161,16 @@ pub enum MachineError {
         waited: Duration,
         /// The jobs that wait.
         jobs: Vec<String>,
+    },
+    /// It is in another boot than the last that was waited for.
+    #[error("{machine} has rebooted since boot {boot}, and nobody asked it to{}", shown(.console))]
+    Rebooted {
+        /// The machine.
+        machine: String,
+        /// The number of its last known boot.
+        boot: usize,
+        /// The end of its console.
+        console: Vec<String>,
     },
     /// It did not power off in time.
     #[error("{machine} was not off {} s after it was asked to power off; last: {last}{}", .waited.as_secs(), shown(.console))]

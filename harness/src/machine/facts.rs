@@ -14,7 +14,8 @@ echo "soft=$(systemctl show --property=SoftRebootsCount --value 2>/dev/null)"
 if test -w /usr; then echo usr=writable; else echo usr=read-only; fi
 echo "var=$(cat /var/lib/bootproof-marker 2>/dev/null)"
 echo "etc=$(cat /etc/bootproof-marker 2>/dev/null)"
-systemctl list-units --failed --plain --no-legend --no-pager | sed -n 's/^\([^ ]*\) .*/failed=\1/p'
+failed=$(systemctl list-units --failed --plain --no-legend --no-pager) || exit 1
+printf '%s\n' "$failed" | sed -n 's/^\([^ ]*\) .*/failed=\1/p'
 sed -n '/^[A-Z]/s/^/os=/p' /etc/os-release
 echo end=1
 "#;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::boot::{Awaited, Before};
+use super::boot::{Awaited, Before, QUESTION};
 use super::downtime::Watch;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
@@ -27,7 +27,7 @@ impl Machine {
         let remote = Remote::argv(["systemctl", "reboot"])
             .as_root()
             .deadline(self.run.guest_deadline(ACCEPT));
-        let before = self.this_boot();
+        let before = self.this_boot().await?;
         self.reboot_to(remote, None, digest, before).await
     }
 
@@ -44,7 +44,7 @@ impl Machine {
         let remote = Remote::argv(verb.argv())
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
-        let before = self.this_boot();
+        let before = self.this_boot().await?;
         self.reboot_to(remote, Some(verb), digest, before).await
     }
 
@@ -70,6 +70,7 @@ impl Machine {
             self.applied(verb, told.as_ref());
         }
         // What the old boot wrote is no alarm of the new one's, and its connections lead nowhere.
+        self.unharmed().await?;
         self.console.mark();
         self.ssh.forget();
         let awaited = Awaited {
@@ -96,6 +97,7 @@ impl Machine {
         let remote = Remote::argv(verb.argv())
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
+        self.this_boot().await?;
         let before = Before::Soft(self.soft_reboots);
         self.reboot_to(remote, Some(verb), digest, before).await
     }
@@ -112,7 +114,7 @@ impl Machine {
         let awaited = Awaited {
             since: "it was left to itself",
             began: Instant::now(),
-            before: self.this_boot(),
+            before: self.last_boot(),
             expected: digest,
             patience: patience + self.spec.reachable,
             watch: self.watch_page(),
@@ -120,7 +122,27 @@ impl Machine {
         self.booted(awaited).await
     }
 
-    fn this_boot(&self) -> Before {
+    /// The boot it is in; an error when that is not the last one that was waited for.
+    async fn this_boot(&self) -> Result<Before, MachineError> {
+        let before = self.last_boot();
+        let Before::Boot(known) = &before else {
+            return Ok(before);
+        };
+        let remote = Remote::argv(["cat", "/proc/sys/kernel/random/boot_id"])
+            .quiet()
+            .deadline(self.run.guest_deadline(QUESTION));
+        let answer = self.run(remote).await?.text();
+        if answer.trim() == known {
+            return Ok(before);
+        }
+        Err(MachineError::Rebooted {
+            machine: self.spec.name.clone(),
+            boot: self.boots.len(),
+            console: self.console.tail(super::CONSOLE),
+        })
+    }
+
+    fn last_boot(&self) -> Before {
         let last = self.boots.last();
         last.map_or(Before::Nothing, |boot| Before::Boot(boot.boot_id.clone()))
     }
@@ -148,6 +170,19 @@ impl Machine {
     }
 
     async fn off(&self) -> Result<(), MachineError> {
+        self.this_boot().await?;
+        // A panic on the way down is told at once. That its domain stops is what is wanted.
+        tokio::select! {
+            biased;
+            alarm = self.console.alarm() => Err(MachineError::Alarm {
+                machine: self.spec.name.clone(),
+                alarm: Box::new(alarm),
+            }),
+            off = self.go_off() => off,
+        }
+    }
+
+    async fn go_off(&self) -> Result<(), MachineError> {
         let remote = Remote::argv(["systemctl", "poweroff"])
             .as_root()
             .deadline(self.run.guest_deadline(ACCEPT));

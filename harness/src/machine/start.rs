@@ -239,7 +239,11 @@ impl Machines {
             self.hypervisor.define(&files.xml()).await?;
             match self.hypervisor.start(&resolved.domain()).await {
                 Ok(()) => return Ok((ports, leases)),
-                Err(error) if error.is_port_taken() && tries < TRIES => tries += 1,
+                Err(error) if error.is_port_taken() && tries < TRIES => {
+                    tries += 1;
+                    // A definition has an id of its own: libvirt takes no second one of the same name.
+                    self.hypervisor.remove(&resolved.domain()).await?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }

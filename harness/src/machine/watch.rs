@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::boot::QUESTION;
 use super::{CONSOLE, Machine, MachineError};
+use crate::guardian::journal_alarms;
 use crate::ssh::Remote;
 use crate::wait::{self, Look};
 
@@ -14,6 +16,23 @@ const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a domain that stopped is given for its console's last words.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long a line of the console takes to be read and judged, with those after it.
+const MOMENT: Duration = Duration::from_millis(600);
+
+/// Asks for the journal of this boot, as far as it was not asked for before. The mark is gone with the next boot.
+const JOURNAL: [&str; 7] = [
+    "journalctl",
+    "--boot",
+    "--output=short",
+    "--no-pager",
+    "--quiet",
+    "--no-hostname",
+    "--cursor-file=/run/bootproof-journal",
+];
+
+/// How much of it is read, in bytes; of more, the head and the tail.
+const JOURNAL_BYTES: usize = 8 << 20;
 
 /// How long a machine may take to answer when it is asked whether it is alive, as measured under KVM.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -32,6 +51,44 @@ impl Machine {
             }),
             done = work => Ok(done),
             stopped = self.stopped() => Err(stopped),
+        }
+    }
+
+    /// An error when its console holds an alarm since the last boot; what was written a moment ago is waited for.
+    ///
+    /// # Errors
+    /// [`MachineError::Alarm`] with the console's lines.
+    pub async fn unharmed(&self) -> Result<(), MachineError> {
+        match wait::within("the console's alarm", MOMENT, self.console.alarm()).await {
+            Ok(alarm) => Err(MachineError::Alarm {
+                machine: self.spec.name.clone(),
+                alarm: Box::new(alarm),
+            }),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// An error when its journal since the last look, in this boot, holds what [`patterns`](crate::guardian::PATTERNS) know.
+    ///
+    /// # Errors
+    /// [`MachineError::Journal`] with the lines around it, and when the journal cannot be read.
+    pub async fn journal_unharmed(&self) -> Result<(), MachineError> {
+        let remote = Remote::argv(JOURNAL)
+            .as_root()
+            .quiet()
+            .limit(JOURNAL_BYTES)
+            .deadline(self.run.guest_deadline(QUESTION));
+        let text = self.run(remote).await?.text();
+        let allowed = &self.spec.exceptions.console;
+        let alarm = journal_alarms(&text)
+            .into_iter()
+            .find(|alarm| !alarm.may_pass() && !allowed.contains(&alarm.name));
+        match alarm {
+            None => Ok(()),
+            Some(alarm) => Err(MachineError::Journal {
+                machine: self.spec.name.clone(),
+                alarm: Box::new(alarm),
+            }),
         }
     }
 

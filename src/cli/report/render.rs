@@ -27,6 +27,15 @@ pub struct Render {
 }
 
 impl Render {
+    /// Whether `report.pdf` is printed into the folder of the one run.
+    pub(super) fn prints_beside(&self) -> bool {
+        self.pdf
+            && self
+                .out
+                .as_ref()
+                .is_none_or(|out| self.runs == [out.clone()])
+    }
+
     /// Reads the runs and writes their reports. For a program the run is printed instead, and files are written
     /// only where `--out` says.
     ///

@@ -186,6 +186,23 @@ fn a_later_run_that_was_killed_takes_no_verdict_away() {
 }
 
 #[test]
+fn a_later_host_that_could_not_run_it_takes_no_verdict_away() {
+    let one = Made {
+        verdicts: &[(2, Some(Verdict::Failed)), (5, Some(Verdict::Skipped))],
+        ..MADE
+    };
+    let two = Made {
+        id: "0badbeef",
+        verdicts: &[(2, Some(Verdict::Blocked)), (5, Some(Verdict::Passed))],
+        ..MADE
+    };
+    let summary = merged(&one, &two).unwrap().summary;
+    assert_eq!(summary.scenarios[0].verdict, Some(Verdict::Failed));
+    assert_eq!(summary.scenarios[1].verdict, Some(Verdict::Passed));
+    assert_eq!(summary.exit_code, Some(1));
+}
+
+#[test]
 fn what_was_green_twice_is_not_told_as_if_it_had_been_red() {
     use crate::report::verdict::was_not_green;
     let one = Made {

@@ -228,10 +228,18 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
             events.send(of_step(event::Step::Started)).await;
             let (captures, location, result) = match self.collection.find(step) {
                 Ok(Some((call, captures, location, context))) => {
-                    let step = AssertUnwindSafe(call(world, context)).catch_unwind();
+                    let is_last = place + 1 == chosen.scenario.steps.len();
+                    let step = async {
+                        let called = AssertUnwindSafe(call(world, context)).catch_unwind();
+                        called.await.map_err(|payload| explain(&*payload))?;
+                        if is_last {
+                            self.stage.last_look(world).await?;
+                        }
+                        Ok(())
+                    };
                     let result = tokio::select! {
                         biased;
-                        result = step => result.map_err(|payload| explain(&*payload)),
+                        result = step => result,
                         asked = self.stop.times(1) => Err(format!("error: interrupted by {}", asked.by)),
                         () = tokio::time::sleep_until(deadline) => Err(format!(
                             "error: the scenario used up its budget of {} s",

@@ -72,9 +72,9 @@ impl World {
     pub(crate) async fn restore_dump(&mut self, name: &str) -> Result<(), StepError> {
         let unit = self.unit_of(Service::Database.as_str())?;
         let script = format!(
-            "systemctl stop {unit}; systemctl reset-failed; \
+            "set -e -o pipefail; systemctl stop {unit} || true; systemctl reset-failed; \
              mv {FOLDER} {FOLDER}.upgraded && systemd-tmpfiles --create --prefix={FOLDER} && \
-             systemctl list-units --plain --no-legend --state=active 'mariadb-*.service' 'mysql-*.service' | cut -d' ' -f1 | xargs -r systemctl stop; \
+             systemctl list-units --plain --no-legend --state=active 'mariadb-*.service' 'mysql-*.service' | cut -d' ' -f1 | xargs -r systemctl stop && \
              systemctl start {unit} && mariadb <{DUMP}"
         );
         let line = bash(&script);

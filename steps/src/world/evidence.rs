@@ -59,7 +59,7 @@ const ASKED_OF_MACHINES: [Question; 2] = [
 ];
 
 /// The units that have failed, one on a line.
-const FAILED: [&str; 6] = [
+pub(super) const FAILED: [&str; 6] = [
     "systemctl",
     "list-units",
     "--failed",
@@ -230,7 +230,7 @@ impl Closer<'_> {
 }
 
 /// The units of `systemctl list-units --failed --plain`.
-fn failed(text: &str) -> Vec<&str> {
+pub(super) fn failed(text: &str) -> Vec<&str> {
     text.lines()
         .filter_map(|line| line.split_whitespace().next())
         .filter(|unit| unit.contains('.'))

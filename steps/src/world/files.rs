@@ -43,7 +43,9 @@ impl World {
     }
 
     pub(crate) async fn file_is_absent(&mut self, name: &str, path: &str) -> Result<(), StepError> {
-        let ran = self.subject(name)?.command(&["test", "-e", path]).await?;
+        // A link that leads nowhere is something too.
+        let test = ["test", "-e", path, "-o", "-L", path];
+        let ran = self.subject(name)?.command(&test).await?;
         match ran.code {
             1 => Ok(()),
             0 => Err(StepError::failed(format!("there is {path} on \"{name}\""))),

@@ -9,6 +9,7 @@ use bootproof_harness::profile::Client;
 use bootproof_harness::registry::Registry;
 use bootproof_harness::run::Run;
 
+use super::evidence::{FAILED, failed};
 use super::{Scene, World};
 use crate::StepError;
 use crate::line::{Known, split};
@@ -52,11 +53,17 @@ impl World {
 
     pub(crate) async fn brought_up(&mut self, name: &str) -> Result<(), StepError> {
         let deadline = self.scene()?.run().host_deadline(UP);
-        let System::Container(container) = &self.subject(name)?.system else {
-            // A boot that was waited for has settled already, and its failed units were looked at.
-            return Ok(());
+        let subject = self.subject(name)?;
+        let failed = match &subject.system {
+            System::Container(container) => {
+                container.wait_running(deadline).await.map_err(at_fault)?
+            }
+            // A boot that was waited for has settled already; what may fail in it, may not here.
+            System::Machine(_) => {
+                let units = subject.succeed(&FAILED).await?;
+                failed(&units).into_iter().map(str::to_owned).collect()
+            }
         };
-        let failed = container.wait_running(deadline).await.map_err(at_fault)?;
         if failed.is_empty() {
             return Ok(());
         }
@@ -113,8 +120,12 @@ impl World {
             return self.add(name, subject);
         }
         let left = scene.shared.halted(parent, name).map_err(|lost| {
-            let why = lost.map_or_else(String::new, |why| format!(": {why}"));
-            StepError::error(format!("\"{scenario}\" left no machine \"{name}\"{why}"))
+            let none = format!("\"{scenario}\" left no machine \"{name}\"");
+            match lost {
+                None => StepError::error(none),
+                Some(StepError::Failed(why)) => StepError::failed(format!("{none}: {why}")),
+                Some(why) => StepError::error(format!("{none}: {why}")),
+            }
         })?;
         let line = self.line().await?;
         let disk = Backing::Overlay(left.halted.overlay());

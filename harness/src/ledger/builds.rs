@@ -1,0 +1,112 @@
+//! What an image build leaves when it is killed: buildah's containers are none that podman lists, and what they run is
+//! in a session of its own.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::{Pid, Signal};
+
+use super::process;
+use super::sweep::runs;
+use crate::exec::ExecError;
+use crate::podman::Podman;
+use crate::run::RunId;
+use crate::wait::{Look, until};
+
+/// Where builds of a run have their temporary files, below its scratch folder.
+pub(crate) const TEMP: &str = "tmp";
+
+/// How long a killed process may take to be gone.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long podman may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends what builds with their temporary files in a run's scratch folder still run.
+pub(super) async fn end_builds(scratch: &Utf8Path) {
+    let Ok(entries) = scratch.join(TEMP).read_dir_utf8() else {
+        return;
+    };
+    for build in entries.flatten().map(camino::Utf8DirEntry::into_path) {
+        let name = build.file_name().unwrap_or_default().to_owned();
+        let pid = std::fs::read_to_string(build.join("pid"));
+        let pid = pid.ok().and_then(|text| text.trim().parse().ok());
+        let Some(pid) = pid.filter(|pid| is_of_build(*pid, &name)) else {
+            continue;
+        };
+        // The first of its PID namespace: what else is in there goes with it.
+        let _ = Pid::from_raw(pid).map(|pid| rustix::process::kill_process(pid, Signal::KILL));
+        let gone = until(
+            "a build's process to end",
+            GRACE,
+            async || match process::stat(pid) {
+                Some(stat) if !stat.dead => Look::Not("it runs".to_owned()),
+                _ => Look::Ready(()),
+            },
+        );
+        let _ = gone.await;
+        for group in control_groups(&name) {
+            let _ = std::fs::remove_dir(group);
+        }
+    }
+}
+
+/// Whether a process is what a build of that name runs: a number may have become another's.
+fn is_of_build(pid: i32, name: &str) -> bool {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"));
+    name.starts_with("buildah") && groups.is_ok_and(|groups| groups.contains(name))
+}
+
+fn control_groups(name: &str) -> Vec<Utf8PathBuf> {
+    let root = Utf8Path::new("/sys/fs/cgroup");
+    let controllers = root.read_dir_utf8().into_iter().flatten().flatten();
+    let folders = controllers.map(camino::Utf8DirEntry::into_path);
+    folders
+        .chain([root.to_owned()])
+        .map(|folder| folder.join(format!("buildah-{name}")))
+        .filter(|folder| folder.is_dir())
+        .collect()
+}
+
+/// Removes the containers of builds that were killed, unless another run than `own` is alive, whose builds they could be;
+/// how many.
+///
+/// # Errors
+/// When podman cannot say or remove them.
+pub async fn forget_builds(
+    podman: &Podman,
+    state: &Utf8Path,
+    own: Option<&RunId>,
+) -> Result<usize, ExecError> {
+    let list = podman.podman().args([
+        "ps",
+        "--all",
+        "--external",
+        "--no-trunc",
+        "--format={{.ID}} {{.Status}}",
+    ]);
+    let listed = match list.deadline(PATIENCE).run().await {
+        // Without podman there is no build.
+        Err(ExecError::Start { .. }) => return Ok(0),
+        listed => listed?.text(),
+    };
+    let left: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, status)| *status == "Storage")
+        .map(|(id, _)| id)
+        .collect();
+    // Asked only now: a run that begins later has none of these.
+    let others = runs(state)
+        .iter()
+        .any(|run| run.alive && Some(&run.run) != own);
+    if left.is_empty() || others {
+        return Ok(0);
+    }
+    let remove = podman
+        .podman()
+        .args(["rm", "--force"])
+        .args(left.iter().copied());
+    remove.deadline(PATIENCE).run().await?;
+    Ok(left.len())
+}
