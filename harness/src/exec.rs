@@ -283,7 +283,7 @@ impl Cmd {
             line: line.clone(),
             source,
         })?;
-        let mut child = child::Owned::new(child);
+        let mut child = child::Owned::new(child, self.through_sudo);
         let (stdout, stderr) = child.streams();
         let out = Captured::default();
         let err = Captured::default();

@@ -8,19 +8,27 @@ use rustix::process::{Pid, Signal};
 
 use super::{Cmd, ExecError};
 
+/// How long a killed process may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// A child whose whole process group goes when it is dropped.
 pub(super) struct Owned {
     child: tokio::process::Child,
     group: Option<Pid>,
+    through_sudo: bool,
 }
 
 impl Owned {
-    pub(super) fn new(child: tokio::process::Child) -> Self {
+    pub(super) fn new(child: tokio::process::Child, through_sudo: bool) -> Self {
         let group = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
-        Self { child, group }
+        Self {
+            child,
+            group,
+            through_sudo,
+        }
     }
 
     pub(super) fn streams(
@@ -43,25 +51,42 @@ impl Owned {
         Ok(code(status))
     }
 
-    pub(super) async fn kill(&mut self) {
+    fn kill_now(&mut self) {
         if let Some(group) = self.group.take() {
+            if self.through_sudo {
+                kill_as_root(group);
+            }
             kill_group(group, Signal::KILL);
         }
-        let _ = self.child.wait().await;
+    }
+
+    pub(super) async fn kill(&mut self) {
+        self.kill_now();
+        // One that even so does not end is not waited for.
+        let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        if let Some(group) = self.group.take() {
-            kill_group(group, Signal::KILL);
-        }
+        self.kill_now();
     }
 }
 
 /// Sends a signal to a process group; a group that is gone already is no error.
 pub fn kill_group(group: Pid, signal: Signal) {
     let _ = rustix::process::kill_process_group(group, signal);
+}
+
+/// Kills a group in which sudo runs something as root: the user may kill sudo alone, and what it runs would go on.
+fn kill_as_root(group: Pid) {
+    let group = format!("-{}", group.as_raw_nonzero());
+    let _ = std::process::Command::new("sudo")
+        .args(["-n", "kill", "-KILL", "--", &group])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
 }
 
 fn code(status: ExitStatus) -> i32 {
@@ -134,7 +159,7 @@ impl Cmd {
             .stdin(Stdio::null())
             .stdout(Stdio::from(out))
             .stderr(Stdio::from(err));
-        let child = Owned::new(command.spawn().map_err(fail)?);
+        let child = Owned::new(command.spawn().map_err(fail)?, self.through_sudo);
         Ok(Daemon { line, child })
     }
 }

@@ -59,6 +59,11 @@ impl World {
         name: &str,
     ) -> Result<(), StepError> {
         let real = parse_os_release(&self.subject(name)?.os_release().await?);
+        if real.is_empty() {
+            return Err(StepError::failed(format!(
+                "the os-release of \"{name}\" says nothing that a page could show"
+            )));
+        }
         let missing = |text: &str| {
             let shown = parse_os_release(text);
             let lacks = |(key, value): &(&String, &String)| shown.get(*key) != Some(*value);
