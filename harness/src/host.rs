@@ -17,6 +17,7 @@ pub use kvm::KvmOutcome;
 pub use os::{Family, HostFacts};
 pub use tier::{Tier, TierReport, UnknownTier, Why};
 
+use crate::ledger::builds::forget_builds;
 use crate::ledger::{Ledger, LedgerError, PortRange, sweep};
 use crate::podman::{Podman, PodmanError};
 use crate::run::{Accel, Dirs, RandomError, RunId, open_to_qemu};
@@ -216,8 +217,8 @@ impl Bench {
             facts: HostFacts::read(),
             cache: options.cache.clone(),
             state: options.state.clone(),
+            podman: Podman::set_up(&options.cache)?.working_below(&scratch)?,
             scratch,
-            podman: Podman::set_up(&options.cache)?,
             ledger,
             fresh: options.fresh,
         })
@@ -277,6 +278,8 @@ pub async fn sweep_probes(options: &ProbeOptions) -> Result<(), HostError> {
     let ledger = Ledger::open(&options.state, id)?;
     let podman = Podman::set_up(&options.cache)?;
     sweep::sweep(&ledger, &podman).await;
+    // What is still there then is swept with what the next run leaves.
+    let _ = forget_builds(&podman).await;
     checks::forget_image(&podman, id).await;
     ledger.close()?;
     Ok(())

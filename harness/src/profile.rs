@@ -162,6 +162,8 @@ pub struct BootSpec {
     pub reachable: Duration,
     /// Units that may fail.
     pub allow_failed_units: Vec<String>,
+    /// Patterns of consoles and journals that are no alarm, by name.
+    pub allow_alarms: Vec<String>,
     /// Paths whose drift under `/etc` says nothing.
     pub etc_drift_ignore: Vec<String>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use bootproof_harness::exec::{Cmd, Output};
-use bootproof_harness::ledger::builds::forget_builds;
+use bootproof_harness::ledger::builds::{forget_builds, hold_builds};
 use bootproof_harness::ledger::sweep::{Outcome, clean, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
@@ -254,8 +254,10 @@ async fn a_killed_builds_process_containers_and_files_go() {
     assert!(swept.is_clean(), "{swept:?}");
     assert!(!sleeps().await);
     assert!(!host.scratch.exists());
-    let forget = forget_builds(&host.podman, &host.state, Some(&host.run));
-    assert_ne!(forget.await.unwrap(), 0);
+    let held = hold_builds(&host.podman).unwrap();
+    assert_eq!(forget_builds(&host.podman).await.unwrap(), 0);
+    drop(held);
+    assert_ne!(forget_builds(&host.podman).await.unwrap(), 0);
     let list = host.podman.podman().args(["ps", "-aq", "--external"]);
     assert_eq!(list.run().await.unwrap().text(), "");
     let images = host.podman.podman().args(["rmi", "--all", "--force"]);

@@ -1,6 +1,7 @@
 //! What of a sign-off can be known before a run: what is wrong then is told then.
 
 use bootproof_harness::evidence::{Event, SignOff, SourceTree};
+use bootproof_harness::image::CLIENT_INPUTS;
 use bootproof_harness::problem::nearest;
 use bootproof_harness::profile::{Digester, Profile, named};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -30,23 +31,39 @@ impl Prepared {
         Event::SignOff(self.sign_off.clone())
     }
 
-    /// What is tested was read until a moment ago, what is stated of it at the start: both have to be the same.
-    ///
-    /// # Errors
-    /// With what is another now.
-    pub async fn is_as_it_was(&self, profile: &Profile) -> Result<(), String> {
-        let changed = |what: &str| Err(format!("{what} changed while the run went on"));
-        if source::of(&self.paths).await != self.source {
-            return changed("the checkout was");
+    /// What is tested was read until a moment ago, what is stated of it at the start. Where both are not the same any more,
+    /// this says so. What the run itself writes is no change: where its folder lies among the sources, the commit alone is
+    /// compared.
+    pub async fn changed(&self, profile: &Profile, out: &Utf8Path) -> Option<Event> {
+        let holds_out = |path: &Utf8PathBuf| {
+            let path = path.canonicalize_utf8();
+            path.is_ok_and(|path| out.starts_with(path))
+        };
+        let whole = !self.paths.iter().any(holds_out);
+        let what = self.change(profile, whole).await?;
+        Some(Event::SignOff(SignOff {
+            changed: Some(what.to_owned()),
+            ..self.sign_off.clone()
+        }))
+    }
+
+    async fn change(&self, profile: &Profile, whole: bool) -> Option<&'static str> {
+        let same = match (&self.source, source::of(&self.paths).await) {
+            (SourceTree::Git { commit, .. }, SourceTree::Git { commit: now, .. }) if !whole => {
+                *commit == now
+            }
+            (then, now) => *then == now,
+        };
+        if !same {
+            return Some("the checkout");
         }
-        match Profile::load(&profile.source.file) {
-            Ok(now) if now.digest == profile.digest => {}
-            _ => return changed("the profile or what its images are made of was"),
+        let now = Profile::load(&profile.source.file);
+        if whole && !now.is_ok_and(|now| now.digest == profile.digest) {
+            return Some("the profile, or what its images are made of,");
         }
-        match digest_of(&self.snapshots) {
-            Ok(now) if now == self.sign_off.snapshots => Ok(()),
-            _ => changed("the snapshots were"),
-        }
+        let now = digest_of(&self.snapshots);
+        let same = now.is_ok_and(|now| now == self.sign_off.snapshots);
+        (!same).then_some("the snapshots")
     }
 }
 
@@ -63,7 +80,9 @@ pub async fn prepare(
     let mut paths: Vec<Utf8PathBuf> = profile_paths(profile);
     if !profile.bases.is_empty() {
         // The lab's client is built into every base.
-        paths.push(places.guest()?);
+        let guest = places.guest()?;
+        let inputs = CLIENT_INPUTS.iter().map(|name| guest.join(name));
+        paths.extend(inputs.filter(|path| path.exists()));
     }
     if snapshots.is_dir() {
         paths.push(snapshots.clone());
@@ -86,6 +105,7 @@ pub async fn prepare(
             snapshots: digest_of(&snapshots)?,
             registry: asked.registry.as_ref().map(|remote| remote.name()),
             left_out: asked.plan.planned(&left_out),
+            changed: None,
         },
     };
     if asked.release {

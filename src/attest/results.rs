@@ -103,6 +103,9 @@ fn forbidden(record: &Record, sign_off: &SignOff) -> Vec<String> {
     if !scenarios.iter().any(passes) {
         reasons.push("nothing passed".to_owned());
     }
+    if let Some(what) = &sign_off.changed {
+        reasons.push(format!("{what} changed while the run went on"));
+    }
     if record.release {
         reasons.extend(unfit_source(record.source.as_ref()));
         if let Some(why) = unfit_selection(sign_off) {

@@ -45,7 +45,7 @@ impl Clean {
         let runs = runtime.block_on(clean(&state, &podman, &[]));
         // What became of the runs is told whatever becomes of the rest.
         let mut problems = Vec::new();
-        let builds = runtime.block_on(forget_builds(&podman, &state, None));
+        let builds = runtime.block_on(forget_builds(&podman));
         let builds = builds.unwrap_or_else(|error| {
             problems.push(error.to_string());
             0

@@ -277,8 +277,7 @@ impl Begun {
         }
         let swept = sweep(&self.run.ledger, podman).await;
         errors += warn_of_leftovers(&recorder, &swept);
-        let (state, own) = (&self.run.dirs.state, Some(&self.run.id));
-        if let Err(error) = forget_builds(podman, state, own).await {
+        if let Err(error) = forget_builds(podman).await {
             let message = format!("containers of killed builds may be left: {error}");
             recorder.record(Event::Warning { message });
         }
@@ -329,15 +328,11 @@ impl Begun {
             stop,
         )
         .await;
-        let attested = if asked.release || self.attest.signer.is_some() {
-            self.prepared.is_as_it_was(&self.profile).await
-        } else {
-            Ok(())
-        };
-        let attested = match attested {
-            Ok(()) => self.attest.results(&self.run, asked.release, &shared).await,
-            Err(why) => Err(format!("nothing is stated of any image: {why}")),
-        };
+        let out = &self.run.dirs.out;
+        if let Some(changed) = self.prepared.changed(&self.profile, out).await {
+            recorder.record(changed);
+        }
+        let attested = self.attest.results(&self.run, asked.release, &shared).await;
         let closed = shared.close().await.map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")

@@ -1,6 +1,7 @@
 //! What the scenarios of a run share: the registry, the images, the machines, and what scenarios left behind.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +10,7 @@ use bootproof_harness::disk::Disks;
 use bootproof_harness::evidence::Event;
 use bootproof_harness::http::Http;
 use bootproof_harness::image::Images;
+use bootproof_harness::ledger::builds::hold_builds;
 use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Halted, Hypervisor, Machines};
 use bootproof_harness::pages::Pages;
@@ -63,6 +65,8 @@ pub struct Shared {
     profile: Arc<Profile>,
     options: Options,
     browser: Result<Browser, String>,
+    /// Held while images may be built.
+    building: OnceCell<File>,
     pages: Pages,
     images: OnceCell<Images>,
     machines: OnceCell<Machines>,
@@ -88,6 +92,7 @@ impl Shared {
         Arc::new(Self {
             pages: Pages::new(browser.clone().ok()),
             browser,
+            building: OnceCell::new(),
             run,
             profile: Arc::new(profile),
             options,
@@ -107,8 +112,18 @@ impl Shared {
     pub async fn close(&self) -> Result<(), Vec<StepError>> {
         let estates = std::mem::take(&mut *lock(&self.estates));
         let mut errors = Vec::new();
-        for estate in estates.into_values() {
+        // What is kept is known only when all that runs is settled: it may stand on any disk that was left.
+        let mut halted = Vec::new();
+        for mut estate in estates.into_values() {
+            halted.push(std::mem::take(&mut estate.halted));
             errors.extend(self.settle(estate).await);
+        }
+        for halted in halted {
+            let halted = Estate {
+                halted,
+                ..Estate::default()
+            };
+            errors.extend(self.settle(halted).await);
         }
         let lines = std::mem::take(&mut *lock(&self.lines));
         for line in lines.into_values().filter_map(|cell| cell.get().cloned()) {
@@ -177,6 +192,8 @@ impl Shared {
         let podman = Podman::set_up(&self.run.dirs.cache)
             .and_then(|podman| podman.working_below(&self.run.dirs.scratch))
             .map_err(|e| StepError::sorted(&e, true))?;
+        let hold = async || hold_builds(&podman).map_err(|e| StepError::sorted(&e, true));
+        self.building.get_or_try_init(hold).await?;
         let registry = match &self.options.registry {
             None => Registry::start(&self.run, &podman).await,
             Some(remote) => Registry::remote(&self.run, &podman, remote).await,

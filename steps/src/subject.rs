@@ -181,10 +181,7 @@ impl Subject {
     /// Looks once more whether it has come to harm that no step was waiting to see.
     pub(crate) async fn unharmed(&self) -> Result<(), StepError> {
         match &self.system {
-            System::Machine(machine) => {
-                machine.unharmed().await.map_err(at_fault)?;
-                machine.journal_unharmed().await.map_err(at_fault)
-            }
+            System::Machine(machine) => machine.unharmed().await.map_err(at_fault),
             System::Container(_) => Ok(()),
         }
     }

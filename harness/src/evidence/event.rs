@@ -220,6 +220,9 @@ pub struct SignOff {
     /// The scenarios of the feature files that were not chosen.
     #[serde(default)]
     pub left_out: Vec<PlannedScenario>,
+    /// What was another at the run's end than at its start: what was tested is not what is named here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
 }
 
 /// What can happen in a run.

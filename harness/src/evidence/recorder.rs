@@ -37,7 +37,8 @@ pub enum RecorderError {
 /// Whether a run that is alive writes the record.
 #[must_use]
 pub fn is_written(path: &Utf8Path) -> bool {
-    let Ok(file) = File::open(path) else {
+    // For writing: over NFS a lock of one's own needs it.
+    let Ok(file) = File::options().write(true).open(path) else {
         return false;
     };
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Bench, Check, Tier};
 use crate::exec::{Cmd, ExecError};
+use crate::ledger::builds::hold_builds;
 use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
 use crate::machine::Hypervisor;
 use crate::podman::Podman;
@@ -141,6 +142,7 @@ pub(super) async fn forget_image(podman: &Podman, id: &RunId) {
 async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
     let context = bench.scratch.join("image");
     let io = |error: std::io::Error| error.to_string();
+    let _building = hold_builds(&bench.podman).map_err(io)?;
     for file in program_with_libraries().await? {
         let inside = context
             .join("root")

@@ -18,6 +18,9 @@ use crate::podman::Podman;
 use crate::privilege::is_root;
 use crate::profile::{BaseRecipe, Digester};
 
+/// What the lab's client is compiled from, below its folder.
+pub const CLIENT_INPUTS: [&str; 4] = ["src", "Cargo.toml", "Cargo.lock", "build.rs"];
+
 /// Filled once the base is in the registry, with its digest.
 pub(super) type Once = Arc<OnceCell<String>>;
 
@@ -97,7 +100,7 @@ impl Maker<'_> {
         let mut digester = Digester::default()
             .text("builder", builder)
             .tree("client.sh", &self.recipe.recipe.join("client.sh"))?;
-        for name in ["src", "Cargo.toml", "Cargo.lock", "build.rs"] {
+        for name in CLIENT_INPUTS {
             let path = self.images.0.guest_source.join(name);
             if path.exists() {
                 digester = digester.tree(name, &path)?;

@@ -1,16 +1,16 @@
 //! What an image build leaves when it is killed: buildah's containers are none that podman lists, and what they run is
 //! in a session of its own.
 
+use std::fs::File;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
 use super::process;
-use super::sweep::runs;
 use crate::exec::ExecError;
 use crate::podman::Podman;
-use crate::run::RunId;
 use crate::wait::{Look, until};
 
 /// Where builds of a run have their temporary files, below its scratch folder.
@@ -68,16 +68,39 @@ fn control_groups(name: &str) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
-/// Removes the containers of builds that were killed, unless another run than `own` is alive, whose builds they could be;
+/// Says that builds may be under way in podman's storage, for as long as it is held.
+///
+/// # Errors
+/// When the lock cannot be made or taken.
+pub fn hold_builds(podman: &Podman) -> std::io::Result<File> {
+    let file = lock_file(podman)?;
+    rustix::fs::flock(&file, FlockOperation::LockShared)?;
+    Ok(file)
+}
+
+fn lock_file(podman: &Podman) -> std::io::Result<File> {
+    let path = podman.folder().join("builds.lock");
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}
+
+/// Removes the containers of builds that were killed, unless somebody [holds](hold_builds) builds that they could be of;
 /// how many.
 ///
 /// # Errors
 /// When podman cannot say or remove them.
-pub async fn forget_builds(
-    podman: &Podman,
-    state: &Utf8Path,
-    own: Option<&RunId>,
-) -> Result<usize, ExecError> {
+pub async fn forget_builds(podman: &Podman) -> Result<usize, ExecError> {
+    let lock = lock_file(podman);
+    let alone = |file: &File| {
+        let taken = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+        taken.is_ok()
+    };
+    let Some(_alone) = lock.ok().filter(alone) else {
+        return Ok(0);
+    };
     let list = podman.podman().args([
         "ps",
         "--all",
@@ -96,11 +119,7 @@ pub async fn forget_builds(
         .filter(|(_, status)| *status == "Storage")
         .map(|(id, _)| id)
         .collect();
-    // Asked only now: a run that begins later has none of these.
-    let others = runs(state)
-        .iter()
-        .any(|run| run.alive && Some(&run.run) != own);
-    if left.is_empty() || others {
+    if left.is_empty() {
         return Ok(0);
     }
     let remove = podman

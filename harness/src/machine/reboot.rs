@@ -70,7 +70,7 @@ impl Machine {
             self.applied(verb, told.as_ref());
         }
         // What the old boot wrote is no alarm of the new one's, and its connections lead nowhere.
-        self.unharmed().await?;
+        self.console_unharmed().await?;
         self.console.mark();
         self.ssh.forget();
         let awaited = Awaited {
@@ -122,8 +122,8 @@ impl Machine {
         self.booted(awaited).await
     }
 
-    /// The boot it is in; an error when that is not the last one that was waited for.
-    async fn this_boot(&self) -> Result<Before, MachineError> {
+    /// The boot it is in; an error when that is not the last one that was waited for, or its journal shows harm.
+    pub(super) async fn this_boot(&self) -> Result<Before, MachineError> {
         let before = self.last_boot();
         let Before::Boot(known) = &before else {
             return Ok(before);
@@ -133,6 +133,7 @@ impl Machine {
             .deadline(self.run.guest_deadline(QUESTION));
         let answer = self.run(remote).await?.text();
         if answer.trim() == known {
+            self.journal_unharmed().await?;
             return Ok(before);
         }
         Err(MachineError::Rebooted {

@@ -180,6 +180,7 @@ pub(super) struct Machine {
 pub(super) struct Boot {
     pub reachable_s: Option<Spanned<u32>>,
     pub allow_failed_units: Vec<String>,
+    pub allow_alarms: Vec<Spanned<String>>,
     pub etc_drift_ignore: Vec<String>,
 }
 

@@ -14,6 +14,7 @@ use super::{
     BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, NAMESPACE, Profile, REGISTRY_NAME,
     Redaction, Release, ReleaseName, UpdateSpec, WebSpec, units,
 };
+use crate::guardian::PATTERNS;
 use crate::picture::Tolerance;
 use crate::problem::{Problem, Source, nearest};
 
@@ -515,9 +516,22 @@ impl Resolver<'_> {
 
     fn boot(&mut self, asked: asked::Boot) -> BootSpec {
         let seconds = self.at_least(asked.reachable_s.as_ref(), "reachable_s", 1, 120);
+        let known = || PATTERNS.iter().map(|pattern| pattern.name);
+        for name in &asked.allow_alarms {
+            if !known().any(|known| known == name.get_ref()) {
+                let hint = nearest(name.get_ref(), known());
+                let wrong = self.wrong(
+                    name.span(),
+                    format!("no alarm is called {}", name.get_ref()),
+                );
+                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+            }
+        }
+        let alarms = asked.allow_alarms.into_iter();
         BootSpec {
             reachable: Duration::from_secs(seconds.into()),
             allow_failed_units: asked.allow_failed_units,
+            allow_alarms: alarms.map(Spanned::into_inner).collect(),
             etc_drift_ignore: asked.etc_drift_ignore,
         }
     }

@@ -270,6 +270,21 @@ fn a_run_that_was_cut_off_states_nothing() {
 }
 
 /// A run of which everything passed, and what is said of a release on it.
+#[test]
+fn what_changed_while_the_run_went_on_forbids_every_statement() {
+    let sign_off = SignOff {
+        changed: Some("the snapshots".to_owned()),
+        ..SignOff::default()
+    };
+    let results = released(SourceTree::Embedded, sign_off);
+    assert_eq!(results.statements.len(), 0);
+    assert!(
+        results.forbidden[0].contains("the snapshots changed"),
+        "{:?}",
+        results.forbidden
+    );
+}
+
 fn released(source: SourceTree, sign_off: SignOff) -> Results {
     let mut lab = Lab::of(true, source, sign_off);
     lab.all_pass();

@@ -199,6 +199,7 @@ async fn machine_spec(
         digest,
         exceptions: Exceptions {
             failed_units: profile.boot.allow_failed_units.clone(),
+            console: profile.boot.allow_alarms.clone(),
             etc_drift: profile.boot.etc_drift_ignore.clone(),
             ..Exceptions::default()
         },

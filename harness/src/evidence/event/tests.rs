@@ -41,6 +41,7 @@ fn what_is_written_can_be_read() {
             snapshots: Some("00".to_owned()),
             registry: Some("quay.io/acme".to_owned()),
             left_out: Vec::new(),
+            changed: Some("the snapshots".to_owned()),
         }),
         Event::Attested {
             image: "homepage".to_owned(),
