@@ -269,7 +269,6 @@ fn a_run_that_was_cut_off_states_nothing() {
     assert_eq!(results.forbidden[0], "\"scenario 5\" did not run");
 }
 
-/// A run of which everything passed, and what is said of a release on it.
 #[test]
 fn what_changed_while_the_run_went_on_forbids_every_statement() {
     let sign_off = SignOff {
@@ -285,6 +284,7 @@ fn what_changed_while_the_run_went_on_forbids_every_statement() {
     );
 }
 
+/// A run of which everything passed, and what is said of a release on it.
 fn released(source: SourceTree, sign_off: SignOff) -> Results {
     let mut lab = Lab::of(true, source, sign_off);
     lab.all_pass();
