@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use bases::CLIENT_INPUTS;
+pub use bases::client_inputs;
 pub use error::ImageError;
 pub use files::ImageFile;
 pub use plan::Plan;

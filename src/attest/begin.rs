@@ -1,7 +1,7 @@
 //! What of a sign-off can be known before a run: what is wrong then is told then.
 
 use bootproof_harness::evidence::{Event, SignOff, SourceTree};
-use bootproof_harness::image::CLIENT_INPUTS;
+use bootproof_harness::image::client_inputs;
 use bootproof_harness::problem::nearest;
 use bootproof_harness::profile::{Digester, Profile, named};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -81,8 +81,7 @@ pub async fn prepare(
     if !profile.bases.is_empty() {
         // The lab's client is built into every base.
         let guest = places.guest()?;
-        let inputs = CLIENT_INPUTS.iter().map(|name| guest.join(name));
-        paths.extend(inputs.filter(|path| path.exists()));
+        paths.extend(client_inputs(&guest).map(|(_, path)| path));
     }
     if snapshots.is_dir() {
         paths.push(snapshots.clone());

@@ -39,7 +39,7 @@ pub struct Run {
     #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
     out: Option<Utf8PathBuf>,
     /// A factor on every deadline and budget [default: 1]
-    #[arg(long, value_name = "X", value_parser = positive, env = "BOOTPROOF_TIMEOUT_SCALE")]
+    #[arg(long, value_name = "X", value_parser = factor, env = "BOOTPROOF_TIMEOUT_SCALE")]
     timeout_scale: Option<f64>,
     /// How machines run [default: auto]
     #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_ACCEL")]
@@ -86,7 +86,7 @@ pub struct Run {
     run_budget: Option<u32>,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+fn factor(text: &str) -> Result<f64, String> {
     is_factor(text.parse().unwrap_or(f64::NAN))
 }
 

@@ -131,13 +131,12 @@ impl Ready {
         ));
         Ok(())
     }
-}
 
-impl Ready {
     /// What a signature says to be the run's report has to be one.
     fn made_of_the_record(&self, printed: bool) -> Result<(), Ended> {
         let report = Report::of(reading::run(&self.out)?);
-        if let Some(name) = files::others(&report, &self.out, &[RUN_JSON, REPORT_HTML]).first() {
+        let other = |name: &&str| files::is_other(&report, &self.out, name);
+        if let Some(name) = [RUN_JSON, REPORT_HTML].into_iter().find(other) {
             let path = self.out.join(name);
             let problem = Problem::new(path.as_str(), "is not what the record makes of it");
             let help = format!("render it anew: `bootproof report --sign KEY {}`", self.out);

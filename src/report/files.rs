@@ -42,18 +42,15 @@ fn rendered(reporter: Reporter, report: &Report) -> Result<String, String> {
         .unwrap_or_else(|_| Err("the reporter panicked".to_owned()))
 }
 
-/// The files among `names` that lie in a folder and are not what this report is rendered to.
-pub fn others<'a>(report: &Report, out: &Utf8Path, names: &[&'a str]) -> Vec<&'a str> {
-    let is_other = |name: &&&str| {
-        let reporter = REPORTERS.iter().find(|(known, _)| known == *name);
-        let Ok(found) = std::fs::read(out.join(name)) else {
-            return false;
-        };
-        reporter.is_none_or(|(_, reporter)| {
+/// Whether one of the reports lies in a folder and is not what this run is rendered to.
+pub fn is_other(report: &Report, out: &Utf8Path, name: &str) -> bool {
+    let reporter = REPORTERS.iter().find(|(known, _)| *known == name);
+    match (std::fs::read(out.join(name)), reporter) {
+        (Ok(found), Some((_, reporter))) => {
             rendered(*reporter, report).is_ok_and(|text| text.as_bytes() != found)
-        })
-    };
-    names.iter().filter(is_other).copied().collect()
+        }
+        _ => false,
+    }
 }
 
 /// Writes every report into a folder.

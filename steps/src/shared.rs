@@ -114,17 +114,11 @@ impl Shared {
         let mut errors = Vec::new();
         // What is kept is known only when all that runs is settled: it may stand on any disk that was left.
         let mut halted = Vec::new();
-        for mut estate in estates.into_values() {
-            halted.push(std::mem::take(&mut estate.halted));
-            errors.extend(self.settle(estate).await);
+        for estate in estates.into_values() {
+            errors.extend(self.release_running(estate.running).await);
+            halted.extend(estate.halted.into_values());
         }
-        for halted in halted {
-            let halted = Estate {
-                halted,
-                ..Estate::default()
-            };
-            errors.extend(self.settle(halted).await);
-        }
+        errors.extend(self.settle_halted(halted));
         let lines = std::mem::take(&mut *lock(&self.lines));
         for line in lines.into_values().filter_map(|cell| cell.get().cloned()) {
             let stopped = line.images.registry().stop().await;
@@ -301,7 +295,9 @@ impl Shared {
         }
         let earlier = lock(&self.estates).insert(entered.id.clone(), estate);
         if let Some(earlier) = earlier {
-            for error in self.settle(earlier).await {
+            let mut errors = self.release_running(earlier.running).await;
+            errors.extend(self.settle_halted(earlier.halted.into_values()));
+            for error in errors {
                 self.run.recorder.record(Event::Warning {
                     message: error.to_string(),
                 });
@@ -326,14 +322,19 @@ impl Shared {
         left.ok_or_else(|| estate.lost.get(name).cloned())
     }
 
-    async fn settle(&self, estate: Estate) -> Vec<StepError> {
+    async fn release_running(&self, running: BTreeMap<String, Subject>) -> Vec<StepError> {
         let mut errors = Vec::new();
-        for subject in estate.running.into_values() {
+        for subject in running.into_values() {
             errors.extend(subject.release(self.keeps(true)).await.err());
         }
+        errors
+    }
+
+    fn settle_halted(&self, halted: impl IntoIterator<Item = Arc<Left>>) -> Vec<StepError> {
+        let mut errors = Vec::new();
         // A machine that was kept may run on an overlay of any of them.
         let keep = !self.run.ledger.kept().is_empty();
-        for left in estate.halted.into_values() {
+        for left in halted {
             // A scenario that still has it is over by the time the run is: its folder goes with the sweep.
             if let Some(left) = Arc::into_inner(left) {
                 let settled = if keep {

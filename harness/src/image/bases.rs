@@ -18,8 +18,14 @@ use crate::podman::Podman;
 use crate::privilege::is_root;
 use crate::profile::{BaseRecipe, Digester};
 
-/// What the lab's client is compiled from, below its folder.
-pub const CLIENT_INPUTS: [&str; 4] = ["src", "Cargo.toml", "Cargo.lock", "build.rs"];
+/// What the lab's client is compiled from: what cargo reads, and neither its tests nor its description. By name, with the
+/// path.
+pub fn client_inputs(guest: &Utf8Path) -> impl Iterator<Item = (&'static str, Utf8PathBuf)> {
+    ["src", "Cargo.toml", "Cargo.lock", "build.rs"]
+        .into_iter()
+        .map(|name| (name, guest.join(name)))
+        .filter(|(_, path)| path.exists())
+}
 
 /// Filled once the base is in the registry, with its digest.
 pub(super) type Once = Arc<OnceCell<String>>;
@@ -95,16 +101,13 @@ impl Maker<'_> {
         Ok(short(digester))
     }
 
-    /// What decides how the client is compiled: what cargo reads, and neither its tests nor its description.
+    /// What decides how the client is compiled.
     fn client_key(&self, builder: &str) -> Result<String, ImageError> {
         let mut digester = Digester::default()
             .text("builder", builder)
             .tree("client.sh", &self.recipe.recipe.join("client.sh"))?;
-        for name in CLIENT_INPUTS {
-            let path = self.images.0.guest_source.join(name);
-            if path.exists() {
-                digester = digester.tree(name, &path)?;
-            }
+        for (name, path) in client_inputs(&self.images.0.guest_source) {
+            digester = digester.tree(name, &path)?;
         }
         Ok(short(digester))
     }

@@ -49,7 +49,10 @@ impl Images {
             release,
             fresh,
         };
-        let key = asked.key(&self.standing_on(&asked).await);
+        let key = match fresh {
+            true => asked.key(&self.standing_on(&asked).await),
+            false => String::new(),
+        };
         // Whoever wants the same image meanwhile finds it in the layer cache.
         let turn = self.turn(name);
         let _turn = turn.lock().await;
@@ -77,15 +80,19 @@ impl Images {
             return Vec::new();
         };
         let mut digests = Vec::new();
-        for from in file.froms(&asked.args).iter().filter(|_| asked.fresh) {
-            let own = from.image.starts_with(&format!("{REGISTRY_NAME}/"));
-            let digest = match own {
-                true => self.0.registry.digest_of(&from.image).await.ok(),
-                false => None,
-            };
+        for from in file.froms(&asked.args) {
+            let digest = self.own_digest(&from.image).await;
             digests.push(digest.unwrap_or_else(|| from.image.clone()));
         }
         digests
+    }
+
+    /// The digest that a reference under the one name means now; `None` for any other, and for one that says it itself.
+    async fn own_digest(&self, image: &str) -> Option<String> {
+        if !image.starts_with(&format!("{REGISTRY_NAME}/")) || image.contains('@') {
+            return None;
+        }
+        self.0.registry.digest_of(image).await.ok()
     }
 
     fn turn(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -103,11 +110,8 @@ impl Images {
     ) -> Result<tempfile::NamedTempFile, ImageError> {
         let mut text = file.source.text.to_string();
         for from in file.froms(args).iter().rev() {
-            if !from.image.starts_with(&format!("{REGISTRY_NAME}/")) || from.image.contains('@') {
-                continue;
-            }
             // One that is not there is podman's to complain of, with its line.
-            if let Ok(digest) = self.0.registry.digest_of(&from.image).await {
+            if let Some(digest) = self.own_digest(&from.image).await {
                 let pinned = format!("{}@{digest}", untagged(&from.image));
                 text.replace_range(from.span.clone(), &pinned);
             }

@@ -116,10 +116,7 @@ impl Machine {
                 | MachineError::Slow { .. }
         );
         match self.console.starved().filter(|_| late) {
-            Some(alarm) => MachineError::Alarm {
-                machine: self.spec.name.clone(),
-                alarm: Box::new(alarm),
-            },
+            Some(alarm) => self.alarmed(alarm),
             None => error,
         }
     }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::boot::{Awaited, Before, QUESTION};
 use super::downtime::Watch;
+use super::watch::MOMENT;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
 use crate::evidence::{Boot, Work};
@@ -70,7 +71,7 @@ impl Machine {
             self.applied(verb, told.as_ref());
         }
         // What the old boot wrote is no alarm of the new one's, and its connections lead nowhere.
-        self.console_unharmed().await?;
+        self.console_unharmed(MOMENT).await?;
         self.console.mark();
         self.ssh.forget();
         let awaited = Awaited {
@@ -175,10 +176,7 @@ impl Machine {
         // A panic on the way down is told at once. That its domain stops is what is wanted.
         tokio::select! {
             biased;
-            alarm = self.console.alarm() => Err(MachineError::Alarm {
-                machine: self.spec.name.clone(),
-                alarm: Box::new(alarm),
-            }),
+            alarm = self.console.alarm() => Err(self.alarmed(alarm)),
             off = self.go_off() => off,
         }
     }

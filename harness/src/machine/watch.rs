@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::boot::QUESTION;
 use super::{CONSOLE, Machine, MachineError};
-use crate::guardian::journal_alarms;
+use crate::guardian::{Alarm, journal_alarms};
 use crate::ssh::Remote;
 use crate::wait::{self, Look};
 
@@ -18,7 +18,7 @@ const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 3600);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a line of the console takes to be read and judged, with those after it.
-const MOMENT: Duration = Duration::from_millis(600);
+pub(super) const MOMENT: Duration = Duration::from_millis(600);
 
 /// Asks for the journal of this boot, as far as it was not asked for before. The mark is gone with the next boot.
 const JOURNAL: [&str; 7] = [
@@ -45,10 +45,7 @@ impl Machine {
     pub async fn watched<T>(&self, work: impl Future<Output = T>) -> Result<T, MachineError> {
         tokio::select! {
             biased;
-            alarm = self.console.alarm() => Err(MachineError::Alarm {
-                machine: self.spec.name.clone(),
-                alarm: Box::new(alarm),
-            }),
+            alarm = self.console.alarm() => Err(self.alarmed(alarm)),
             done = work => Ok(done),
             stopped = self.stopped() => Err(stopped),
         }
@@ -60,21 +57,25 @@ impl Machine {
     /// # Errors
     /// [`MachineError::Alarm`], [`MachineError::Journal`] or [`MachineError::Rebooted`], and when it cannot be asked.
     pub async fn unharmed(&self) -> Result<(), MachineError> {
-        self.console_unharmed().await?;
+        self.console_unharmed(MOMENT).await?;
         self.this_boot().await.map(drop)
     }
 
-    /// An error when its console holds an alarm since the last boot; what was written a moment ago is waited for.
+    /// An error when its console holds an alarm since the last boot, or raises one meanwhile.
     ///
     /// # Errors
     /// [`MachineError::Alarm`] with the console's lines.
-    pub(super) async fn console_unharmed(&self) -> Result<(), MachineError> {
-        match wait::within("the console's alarm", MOMENT, self.console.alarm()).await {
-            Ok(alarm) => Err(MachineError::Alarm {
-                machine: self.spec.name.clone(),
-                alarm: Box::new(alarm),
-            }),
+    pub(super) async fn console_unharmed(&self, patience: Duration) -> Result<(), MachineError> {
+        match wait::within("the console's alarm", patience, self.console.alarm()).await {
+            Ok(alarm) => Err(self.alarmed(alarm)),
             Err(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn alarmed(&self, alarm: Alarm) -> MachineError {
+        MachineError::Alarm {
+            machine: self.spec.name.clone(),
+            alarm: Box::new(alarm),
         }
     }
 
@@ -126,13 +127,7 @@ impl Machine {
             return Ok(());
         }
         // The console tells why, once the lines around it have been written.
-        let why = wait::within("the console's alarm", LAST_WORDS, self.console.alarm()).await;
-        if let Ok(alarm) = why {
-            return Err(MachineError::Alarm {
-                machine: self.spec.name.clone(),
-                alarm: Box::new(alarm),
-            });
-        }
+        self.console_unharmed(LAST_WORDS).await?;
         Err(MachineError::Stopped {
             machine: self.spec.name.clone(),
             state,

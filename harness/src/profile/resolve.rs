@@ -120,6 +120,18 @@ impl Resolver<'_> {
         &mut self.problems[last]
     }
 
+    /// A name that nothing has.
+    fn unknown<'k>(
+        &mut self,
+        name: &str,
+        span: Range<usize>,
+        message: String,
+        known: impl Iterator<Item = &'k str>,
+    ) {
+        let hint = nearest(name, known);
+        self.wrong(span, message).hint = hint.map(|known| format!("did you mean {known}?"));
+    }
+
     fn wrong_with(&mut self, span: Range<usize>, message: String, hint: impl Into<String>) {
         self.wrong(span, message).hint = Some(hint.into());
     }
@@ -235,9 +247,9 @@ impl Resolver<'_> {
         for image in &asked.images {
             let name = image.get_ref();
             if !images.contains_key(name) {
-                let hint = nearest(name, images.keys().map(String::as_str));
-                let wrong = self.wrong(image.span(), format!("there is no image {name}"));
-                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+                let message = format!("there is no image {name}");
+                let known = images.keys().map(String::as_str);
+                self.unknown(name, image.span(), message, known);
             }
         }
         UpdateSpec {
@@ -519,12 +531,8 @@ impl Resolver<'_> {
         let known = || PATTERNS.iter().map(|pattern| pattern.name);
         for name in &asked.allow_alarms {
             if !known().any(|known| known == name.get_ref()) {
-                let hint = nearest(name.get_ref(), known());
-                let wrong = self.wrong(
-                    name.span(),
-                    format!("no alarm is called {}", name.get_ref()),
-                );
-                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+                let message = format!("no alarm is called {}", name.get_ref());
+                self.unknown(name.get_ref(), name.span(), message, known());
             }
         }
         let alarms = asked.allow_alarms.into_iter();

@@ -6,7 +6,6 @@ use toml::Spanned;
 
 use super::super::{ImageSpec, SignOffSpec, asked, named};
 use super::Resolver;
-use crate::problem::nearest;
 
 impl Resolver<'_> {
     pub(super) fn sign_off(
@@ -17,9 +16,9 @@ impl Resolver<'_> {
         for candidate in &asked.candidates {
             let (name, tag) = named(candidate.get_ref());
             if !images.contains_key(name) {
-                let hint = nearest(name, images.keys().map(String::as_str));
-                let wrong = self.wrong(candidate.span(), format!("there is no image {name}"));
-                wrong.hint = hint.map(|known| format!("did you mean {known}?"));
+                let message = format!("there is no image {name}");
+                let known = images.keys().map(String::as_str);
+                self.unknown(name, candidate.span(), message, known);
             }
             if tag.is_some_and(str::is_empty) {
                 self.wrong(candidate.span(), "its tag is empty".to_owned());
