@@ -120,6 +120,16 @@ pub enum AccelChoice {
     Tcg,
 }
 
+/// What several scenarios that start from one begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointChoice {
+    /// Its saved memory where this host can restore it, else a boot of a copy of its disk
+    Auto,
+    /// A boot of a copy of its disk
+    Disk,
+}
+
 /// When machines stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::cli::{AccelChoice, KeepChoice, TierChoice};
+use crate::cli::{AccelChoice, CheckpointChoice, KeepChoice, TierChoice};
 use crate::problem::Problem;
 use crate::report::live::Progress;
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub timeout_scale: Option<f64>,
     /// How machines run.
     pub accel: Option<AccelChoice>,
+    /// What several scenarios that start from one begin with.
+    pub checkpoints: Option<CheckpointChoice>,
     /// A registry of the user's own.
     pub registry: Option<String>,
     /// Its credentials.

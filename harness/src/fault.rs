@@ -99,6 +99,8 @@ impl Blame for MachineError {
             | Self::NoRoom { .. }
             | Self::Unreachable { .. }
             | Self::Xml { .. }
+            | Self::NotSaved { .. }
+            | Self::NotRestored { .. }
             // Nothing shows that the guest was alive.
             | Self::NotOff { .. } => Infrastructure,
             Self::Disk(error) => error.fault(),

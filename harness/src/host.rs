@@ -6,6 +6,8 @@ mod browser;
 mod checks;
 mod kvm;
 mod os;
+mod restore;
+mod sector;
 mod space;
 mod tier;
 
@@ -36,6 +38,9 @@ pub enum Status {
 
 /// The check of the browser, by name.
 const BROWSER: &str = "browser";
+
+/// The check of machines that go on from saved memory, by name.
+const RESTORE: &str = "saved memory";
 
 /// One thing that was tried.
 #[derive(Debug, Clone, Serialize)]
@@ -112,7 +117,19 @@ impl HostReport {
     /// # Errors
     /// Why not, with the fix.
     pub fn browser(&self) -> Result<(), String> {
-        let check = self.checks.iter().find(|check| check.name == BROWSER);
+        self.works(BROWSER)
+    }
+
+    /// Whether machines can go on from saved memory.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn restore(&self) -> Result<(), String> {
+        self.works(RESTORE)
+    }
+
+    fn works(&self, name: &str) -> Result<(), String> {
+        let check = self.checks.iter().find(|check| check.name == name);
         match check {
             Some(check) if check.status == Status::Ok => Ok(()),
             Some(check) => Err(match &check.fix {
@@ -248,6 +265,7 @@ pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
     checks.push(checks::libvirt(&bench).await);
     checks.push(checks::qemu(&bench).await);
     checks.push(kvm);
+    checks.push(restore::check(&bench, outcome.accel().0).await);
     checks.push(checks::loops(&bench).await);
     checks.push(checks::mmdebstrap(&bench).await);
     checks.push(space::disk(&bench));

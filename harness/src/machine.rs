@@ -1,18 +1,21 @@
 //! Machines: libvirt domains a run owns, from what is asked of them to what they did.
 //!
 //! [`MachineSpec`] is asked, [`DomainSpec`] is resolved on this host, a [`Machine`] is running, and
-//! [`Halted`] is a machine that was shut down in order, whose disk others may begin from.
+//! a [`Checkpoint`] is what one left that others may begin from.
 
 mod boot;
 mod change;
+mod checkpoint;
 mod credentials;
 mod downtime;
 mod error;
 mod facts;
 mod kept;
 mod libvirt;
+mod monitor;
 mod promise;
 mod reboot;
+mod restore;
 mod spec;
 mod start;
 mod watch;
@@ -21,16 +24,19 @@ mod xml;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 pub use boot::Expected;
+pub use checkpoint::Checkpoint;
 pub use credentials::Credentials;
 pub use error::MachineError;
 pub use kept::KeptMachine;
 pub use libvirt::{DomainState, Hypervisor, LibvirtError};
+pub use monitor::SaveError;
 pub use promise::{Broken, Promise};
 pub use spec::{DomainSpec, Exceptions, MachineSpec, SSH_PORT, domain_name, slug};
 pub use start::Machines;
+pub use xml::domain as domain_xml;
 
 use crate::bootc::{Host, Queued, Verb};
 use crate::evidence::{AttachmentKind, Boot, Event, Recorder};
@@ -80,17 +86,6 @@ impl std::fmt::Debug for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Machine({})", self.domain)
     }
-}
-
-/// A machine that was shut down in order.
-#[derive(Debug)]
-pub struct Halted {
-    run: Run,
-    name: String,
-    files: Files,
-    ledger_folder: EntryId,
-    boots: Vec<Boot>,
-    etc_paths: Vec<String>,
 }
 
 impl Machine {
@@ -276,42 +271,6 @@ impl Machine {
         Ok(released)
     }
 
-    /// Shuts it down in order: a staged deployment is finished and a queued rollback used up.
-    ///
-    /// # Errors
-    /// When it is not off in time.
-    pub async fn shutdown(self) -> Result<Halted, MachineError> {
-        if let Err(error) = self.power_off().await {
-            let (recorder, machine) = (self.run.recorder.clone(), self.spec.name.clone());
-            let domain = Some(self.domain.clone());
-            // No disk of it is fit to start from. Its console stays and tells why; what cannot be removed is in the ledger.
-            if self.destroy().await.is_ok() {
-                recorder.record(Event::MachineReleased {
-                    machine,
-                    domain,
-                    kept: false,
-                });
-            }
-            return Err(error);
-        }
-        self.forget_domain().await?;
-        self.run.recorder.record(Event::MachineReleased {
-            machine: self.spec.name.clone(),
-            domain: Some(self.domain.clone()),
-            kept: false,
-        });
-        let mut etc_paths = self.spec.credentials.etc_paths();
-        etc_paths.extend(self.spec.exceptions.etc_drift.iter().cloned());
-        Ok(Halted {
-            etc_paths,
-            run: self.run,
-            name: self.spec.name,
-            files: self.files,
-            ledger_folder: self.ledger_folder,
-            boots: self.boots,
-        })
-    }
-
     async fn destroy(self) -> Result<(), MachineError> {
         self.forget_domain().await?;
         remove_folder(&self.run, &self.files, self.ledger_folder)
@@ -367,48 +326,6 @@ impl Machine {
                 machine: Some(self.label.clone()),
             });
         }
-    }
-}
-
-impl Halted {
-    /// Its name in the feature.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its disk, as it was left. It must not be removed while a machine runs on an overlay of it.
-    #[must_use]
-    pub fn overlay(&self) -> Utf8PathBuf {
-        self.files.overlay()
-    }
-
-    /// The boots it had, oldest first.
-    #[must_use]
-    pub fn boots(&self) -> &[Boot] {
-        &self.boots
-    }
-
-    /// What lies under its `/etc` and is no drift of its own: what entered it from outside, at this boot and before.
-    #[must_use]
-    pub fn etc_paths(&self) -> &[String] {
-        &self.etc_paths
-    }
-
-    /// Leaves its disk where it is, for a kept machine that runs on an overlay of it.
-    ///
-    /// # Errors
-    /// When the ledger cannot be kept.
-    pub fn keep(self) -> Result<(), MachineError> {
-        Ok(self.run.ledger.keep(self.ledger_folder)?)
-    }
-
-    /// Removes what is left of it.
-    ///
-    /// # Errors
-    /// When something is still there; it is then still in the ledger.
-    pub fn release(self) -> Result<(), MachineError> {
-        remove_folder(&self.run, &self.files, self.ledger_folder)
     }
 }
 

@@ -153,7 +153,11 @@ async fn a_machine_reads_from_a_registry_of_somebody_elses() {
         image_bytes: None,
         filesystem: "ext4".into(),
         root_size: None,
-        kargs: vec!["console=tty0".into(), "console=ttyS0,115200".into()],
+        kargs: vec![
+                "console=tty0".into(),
+                "console=ttyS0,115200".into(),
+                "no_timer_check".into(),
+            ],
         client_args: vec![],
         builder_version: "test".into(),
         pid_host: false,

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::sign::Sign;
-use super::{AccelChoice, Choice, Ended, KeepChoice, TierChoice, complain};
+use super::{AccelChoice, CheckpointChoice, Choice, Ended, KeepChoice, TierChoice, complain};
 use crate::attest::Attest;
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -44,6 +44,9 @@ pub struct Run {
     /// How machines run [default: auto]
     #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_ACCEL")]
     accel: Option<AccelChoice>,
+    /// What several scenarios that start from one begin with [default: auto]
+    #[arg(long, value_name = "WHAT", value_enum, env = "BOOTPROOF_CHECKPOINTS")]
+    checkpoints: Option<CheckpointChoice>,
     /// A registry of your own, HOST/ORG, instead of one the run starts
     #[arg(long, value_name = "URL", env = "BOOTPROOF_REGISTRY")]
     registry: Option<String>,
@@ -129,6 +132,10 @@ impl Run {
             out: self.out.or(settings.out.map(Into::into)),
             timeout_scale: self.timeout_scale.or(settings.timeout_scale).unwrap_or(1.0),
             accel: self.accel.or(settings.accel).unwrap_or(AccelChoice::Auto),
+            checkpoints: self
+                .checkpoints
+                .or(settings.checkpoints)
+                .unwrap_or(CheckpointChoice::Auto),
             registry,
             require: self.require.or(settings.require),
             retry_errors: self.retry_errors.or(settings.retry_errors).unwrap_or(0),

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 pub use shape::{
     Attachment, Attempt, Boot, By, Command, Deployed, Disk, Image, Machine, Page, Part, Profile,
-    RunSummary, Scenario, Step,
+    Restored, RunSummary, Scenario, Step,
 };
 
 use super::reading;
@@ -140,6 +140,7 @@ impl RunSummary {
                 name: profile.clone(),
                 digest: profile_digest.clone(),
             },
+            no_restore: None,
             arguments: arguments.clone(),
             release: *release,
             source: source.clone(),
@@ -177,6 +178,7 @@ impl RunSummary {
                 began: *began,
                 seconds: *seconds,
             }),
+            Event::NoRestore { why } => self.no_restore = Some(why.clone()),
             Event::Warning { message } => self.warnings.push(message.clone()),
             Event::Interrupted { signal } => self.interrupted_by = Some(signal.clone()),
             Event::RunFinished {
@@ -243,6 +245,7 @@ impl RunSummary {
                 run: None,
                 scenario: envelope.scenario.clone(),
                 copy_of: None,
+                restored: None,
                 ports: ports.clone(),
                 client: None,
                 boots: Vec::new(),
@@ -260,6 +263,21 @@ impl RunSummary {
                         scenario: envelope.scenario.clone(),
                         at: envelope.at,
                         seen: boot.clone(),
+                    });
+                }
+            }
+            Event::MachineRestored {
+                machine,
+                domain,
+                from,
+                boot,
+                seconds,
+            } => {
+                if let Some(machine) = self.machine(machine, Some(domain)) {
+                    machine.restored = Some(Restored {
+                        from: from.clone(),
+                        boot: *boot,
+                        seconds: *seconds,
                     });
                 }
             }

@@ -37,12 +37,14 @@ impl Row {
     }
 }
 
-const KINDS: [Work; 10] = [
+const KINDS: [Work; 12] = [
     Work::Probe,
     Work::ImageBuild,
     Work::Push,
     Work::Disk,
     Work::Boot,
+    Work::Save,
+    Work::Restore,
     Work::GuestCommand,
     Work::Http,
     Work::Browser,

@@ -23,6 +23,7 @@ pub struct Capability {
     /// Memory that can be had, in MiB.
     pub memory_mib: Option<u64>,
     report: HostReport,
+    restore: Result<(), String>,
 }
 
 impl Capability {
@@ -55,6 +56,7 @@ impl Capability {
             accel_reason,
             facts: report.facts.clone(),
             memory_mib: memory_available(),
+            restore: report.restore(),
             report,
         })
     }
@@ -73,6 +75,19 @@ impl Capability {
         let looks = scenario.tags.iter().any(|tag| tag == BROWSER);
         let why = looks.then(|| self.browser().err()).flatten()?;
         Some(format!("this host has no browser that works: {why}"))
+    }
+
+    /// Whether machines can go on from saved memory.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn restore(&self) -> Result<(), String> {
+        self.restore.clone()
+    }
+
+    /// From now on no memory is saved: disks are wanted.
+    pub fn without_memory(&mut self) {
+        self.restore = Err("asked for".to_owned());
     }
 
     /// Whether this host has a browser that works.

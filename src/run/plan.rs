@@ -265,7 +265,7 @@ impl Plan {
                 ),
             )
             .at(step.position.line, &file.text)
-            .help("the machine is shut down before several others start from it, and a shutdown takes the deployment; reboot first, or let one scenario start from it")
+            .help("a host that cannot restore memory shuts the machine down before several others start from it, and a shutdown takes the deployment; reboot first, or let one scenario start from it")
         })
     }
 

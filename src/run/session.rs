@@ -32,7 +32,7 @@ use super::{durations, out, panics, words};
 use crate::assets::Places;
 use crate::attest::Attest;
 use crate::attest::begin::{Prepared, prepare};
-use crate::cli::{AccelChoice, Ended, KeepChoice, TierChoice, flaws};
+use crate::cli::{AccelChoice, CheckpointChoice, Ended, KeepChoice, TierChoice, flaws};
 use crate::exit::{Exit, Tally};
 use crate::report::live::Progress;
 use crate::report::merge::Report;
@@ -62,6 +62,8 @@ pub struct Asked {
     pub timeout_scale: f64,
     /// How machines run.
     pub accel: AccelChoice,
+    /// What several scenarios that start from one begin with.
+    pub checkpoints: CheckpointChoice,
     /// The user's own registry.
     pub registry: Option<Remote>,
     /// The tier without which nothing is to be run.
@@ -166,7 +168,10 @@ async fn begin(
     let sudo = sudo(&tiers).await;
     let trying = Instant::now();
     let probe = Capability::probe(&tiers, asked.accel, asked.require, probing);
-    let capability = live::meanwhile("trying what this host can do", probe).await?;
+    let mut capability = live::meanwhile("trying what this host can do", probe).await?;
+    if asked.checkpoints == CheckpointChoice::Disk {
+        capability.without_memory();
+    }
     let probed = (trying, trying.elapsed());
     dirs.out = out::prepare(asked.out.as_deref(), id)?;
     let recorder = Recorder::create(&dirs.out.join(reading::RECORD)).map_err(fault)?;
@@ -306,6 +311,7 @@ impl Begun {
                 .map_err(|p| p.to_string())?,
             guest_source: self.places.guest().map_err(|p| p.to_string())?,
             browser: self.capability.browser(),
+            restore: self.capability.restore(),
         };
         let slowness = self.run.accel.slowness() * self.run.timeout_scale;
         let rules = Rules {
@@ -417,6 +423,15 @@ impl Begun {
             scenarios: asked.plan.planned(&asked.chosen),
         });
         self.run.recorder.record(self.prepared.event());
+        let several = |i: &usize| {
+            let scenario = &asked.plan.scenarios[*i];
+            scenario.children > 1 && scenario.tier == Tier::Machine
+        };
+        if asked.chosen.iter().any(several)
+            && let Err(why) = self.capability.restore()
+        {
+            self.run.recorder.record(Event::NoRestore { why });
+        }
         let (profile, accel) = (&self.profile.name, self.run.accel.as_str());
         self.run.recorder.record(Event::Expected {
             jobs: self.jobs,

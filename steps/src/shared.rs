@@ -12,7 +12,7 @@ use bootproof_harness::http::Http;
 use bootproof_harness::image::Images;
 use bootproof_harness::ledger::builds::hold_builds;
 use bootproof_harness::ledger::{PortRange, Ports};
-use bootproof_harness::machine::{Halted, Hypervisor, Machines};
+use bootproof_harness::machine::{Checkpoint, Hypervisor, Machines};
 use bootproof_harness::pages::Pages;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::Profile;
@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 
 use crate::StepError;
 use crate::line::{Line, Tags};
-use crate::subject::{Subject, at_fault};
+use crate::subject::{Fetched, Subject, at_fault};
 use crate::world::Entered;
 
 /// What the user chose for a run.
@@ -37,14 +37,17 @@ pub struct Options {
     pub guest_source: Utf8PathBuf,
     /// Whether this host has a browser that works; why not, with the fix.
     pub browser: Result<(), String>,
+    /// Whether machines can be restored from saved memory; why not.
+    pub restore: Result<(), String>,
 }
 
-/// A machine that was shut down so that several scenarios can start from its disk.
+/// A machine that several scenarios start from.
 #[derive(Debug)]
 pub(crate) struct Left {
-    pub(crate) halted: Halted,
+    pub(crate) checkpoint: Checkpoint,
     pub(crate) notes: BTreeMap<String, String>,
-    /// What it had booted when it was shut down.
+    pub(crate) fetched: Option<Fetched>,
+    /// What it had booted at its end.
     pub(crate) digest: Option<String>,
 }
 
@@ -53,8 +56,8 @@ pub(crate) struct Left {
 struct Estate {
     /// Machines that run, for the one that is handed them.
     running: BTreeMap<String, Subject>,
-    /// Machines that are shut down, for several.
-    halted: BTreeMap<String, Arc<Left>>,
+    /// What machines left, for several.
+    checkpoints: BTreeMap<String, Arc<Left>>,
     /// Why there is no machine of that name.
     lost: BTreeMap<String, StepError>,
 }
@@ -113,12 +116,12 @@ impl Shared {
         let estates = std::mem::take(&mut *lock(&self.estates));
         let mut errors = Vec::new();
         // What is kept is known only when all that runs is settled: it may stand on any disk that was left.
-        let mut halted = Vec::new();
+        let mut checkpoints = Vec::new();
         for estate in estates.into_values() {
             errors.extend(self.release_running(estate.running).await);
-            halted.extend(estate.halted.into_values());
+            checkpoints.extend(estate.checkpoints.into_values());
         }
-        errors.extend(self.settle_halted(halted));
+        errors.extend(self.settle_checkpoints(checkpoints));
         let lines = std::mem::take(&mut *lock(&self.lines));
         for line in lines.into_values().filter_map(|cell| cell.get().cloned()) {
             let stopped = line.images.registry().stop().await;
@@ -271,8 +274,8 @@ impl Shared {
         Ok(Arc::new(Line::new(images, tags)))
     }
 
-    /// Keeps what a scenario leaves for those that start from it: the machines themselves for one, their disks for
-    /// several. What an earlier attempt left is released.
+    /// Keeps what a scenario leaves for those that start from it: the machines themselves for one, their memory and disks
+    /// for several. What an earlier attempt left is released.
     pub(crate) async fn leave(&self, entered: &Entered, subjects: BTreeMap<String, Subject>) {
         let mut estate = Estate::default();
         if entered.children == 1 {
@@ -283,9 +286,9 @@ impl Shared {
                 lock(&self.tags).insert(entered.id.clone(), left);
             }
             for (name, subject) in subjects {
-                match subject.shut_down().await {
+                match subject.checkpoint(self.options.restore.is_ok()).await {
                     Ok(left) => {
-                        estate.halted.insert(name, Arc::new(left));
+                        estate.checkpoints.insert(name, Arc::new(left));
                     }
                     Err(error) => {
                         estate.lost.insert(name, error);
@@ -296,7 +299,7 @@ impl Shared {
         let earlier = lock(&self.estates).insert(entered.id.clone(), estate);
         if let Some(earlier) = earlier {
             let mut errors = self.release_running(earlier.running).await;
-            errors.extend(self.settle_halted(earlier.halted.into_values()));
+            errors.extend(self.settle_checkpoints(earlier.checkpoints.into_values()));
             for error in errors {
                 self.run.recorder.record(Event::Warning {
                     message: error.to_string(),
@@ -310,15 +313,15 @@ impl Shared {
         lock(&self.estates).get_mut(scenario)?.running.remove(name)
     }
 
-    /// A machine that was shut down for several, or why there is none.
-    pub(crate) fn halted(
+    /// What a machine left to several, or why there is nothing.
+    pub(crate) fn checkpoint(
         &self,
         scenario: &str,
         name: &str,
     ) -> Result<Arc<Left>, Option<StepError>> {
         let estates = lock(&self.estates);
         let estate = estates.get(scenario).ok_or(None)?;
-        let left = estate.halted.get(name).cloned();
+        let left = estate.checkpoints.get(name).cloned();
         left.ok_or_else(|| estate.lost.get(name).cloned())
     }
 
@@ -330,17 +333,20 @@ impl Shared {
         errors
     }
 
-    fn settle_halted(&self, halted: impl IntoIterator<Item = Arc<Left>>) -> Vec<StepError> {
+    fn settle_checkpoints(
+        &self,
+        checkpoints: impl IntoIterator<Item = Arc<Left>>,
+    ) -> Vec<StepError> {
         let mut errors = Vec::new();
         // A machine that was kept may run on an overlay of any of them.
         let keep = !self.run.ledger.kept().is_empty();
-        for left in halted {
+        for left in checkpoints {
             // A scenario that still has it is over by the time the run is: its folder goes with the sweep.
             if let Some(left) = Arc::into_inner(left) {
                 let settled = if keep {
-                    left.halted.keep()
+                    left.checkpoint.keep()
                 } else {
-                    left.halted.release()
+                    left.checkpoint.release()
                 };
                 errors.extend(settled.map_err(at_fault).err());
             }

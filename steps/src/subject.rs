@@ -75,8 +75,8 @@ impl Subject {
         }
     }
 
-    /// Shuts it down so that others can start from its disk.
-    pub(crate) async fn shut_down(self) -> Result<Left, StepError> {
+    /// Leaves it to several scenarios: its memory where that is wanted and can be had, else its disk.
+    pub(crate) async fn checkpoint(self, memory: bool) -> Result<Left, StepError> {
         let System::Machine(machine) = self.system else {
             // A container has no disk to start from.
             self.release(false).await?;
@@ -86,8 +86,9 @@ impl Subject {
         };
         let digest = machine.boots().last().and_then(|boot| boot.digest.clone());
         Ok(Left {
-            halted: machine.shutdown().await.map_err(at_fault)?,
+            checkpoint: machine.checkpoint(memory).await.map_err(at_fault)?,
             notes: self.notes,
+            fetched: self.fetched,
             digest,
         })
     }

@@ -70,6 +70,10 @@ pub enum Work {
     Disk,
     /// From a start or reboot until the machine is reachable.
     Boot,
+    /// Writing a machine's memory to a file, for those that start from it.
+    Save,
+    /// From a start with saved memory until the machine is reachable and its clock is right.
+    Restore,
     /// A command in a guest or a container.
     GuestCommand,
     /// An HTTP request.
@@ -93,6 +97,8 @@ impl Work {
             Self::Push => "push",
             Self::Disk => "disk",
             Self::Boot => "boot",
+            Self::Save => "save memory",
+            Self::Restore => "restore",
             Self::GuestCommand => "guest command",
             Self::Http => "HTTP",
             Self::Browser => "browser",
@@ -402,6 +408,35 @@ pub enum Event {
         domain: Option<String>,
         /// The boot.
         boot: Boot,
+    },
+    /// Machines cannot go on from saved memory: where several scenarios start from one, each boots a copy of its disk.
+    NoRestore {
+        /// Why not.
+        why: String,
+    },
+    /// A machine's memory was saved, so that others can go on from there; it is gone itself.
+    MachineSaved {
+        /// Its name in the feature.
+        machine: String,
+        /// libvirt's name for it.
+        domain: String,
+        /// The file's size, in bytes.
+        bytes: u64,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// A machine went on from another's saved memory, without a boot.
+    MachineRestored {
+        /// Its name in the feature.
+        machine: String,
+        /// libvirt's name for it.
+        domain: String,
+        /// libvirt's name for the machine that was saved.
+        from: String,
+        /// The boot it is in, counted over both.
+        boot: u32,
+        /// Seconds from its start until it was reachable with a clock that is right.
+        seconds: f64,
     },
     /// A machine's deployments were changed by a verb of the client; it takes effect with the next boot.
     Deployed {

@@ -82,7 +82,7 @@ pub const PATTERNS: &[Pattern] = &[
         "stalled kernel panic",
         Infrastructure,
         "the kernel gave up because its processors were not given time",
-        r"Kernel panic - not syncing: (softlockup|hung_task|RCU Stall|Hard LOCKUP|NMI)",
+        r"Kernel panic - not syncing: (softlockup|hung_task|RCU Stall|Hard LOCKUP|NMI|IO-APIC \+ timer doesn't work)",
     ),
     both(
         "soft lockup",

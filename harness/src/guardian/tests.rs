@@ -72,6 +72,7 @@ fn a_starved_machine_is_the_hosts_failure() {
         "[   60.0] rcu: rcu_preempt kthread starved for 5250 jiffies! g733 f0x0",
         "[  242.7] INFO: task jbd2/vda2-8:211 blocked for more than 120 seconds.",
         "[  300.5] Kernel panic - not syncing: softlockup: hung tasks",
+        "[    0.080000] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.",
         "[   10.0] I/O error, dev vda, sector 2048 op 0x1:(WRITE)",
     ] {
         let alarm = first_alarm(text).unwrap_or_else(|| panic!("no alarm in {text:?}"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::sector::{HELLO, boot_sector};
 use super::{Bench, Check, Tier};
 use crate::exec::Cmd;
 use crate::run::Accel;
@@ -25,9 +26,6 @@ const THROUGH: [&str; 3] = [
     "VFS: ",
     "Kernel panic - not syncing",
 ];
-
-/// What a boot sector writes to the first serial port before it halts.
-const HELLO: &str = "bootproof-kvm-probe";
 
 /// What the probe showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,40 +270,9 @@ fn last_line(text: &str) -> String {
     last.unwrap_or_else(|| "nothing".to_owned())
 }
 
-/// 16-bit code that writes [`HELLO`] to the first serial port and halts.
-fn boot_sector() -> Vec<u8> {
-    const CODE: [u8; 20] = [
-        0xfa, // cli
-        0x31, 0xc0, // xor ax, ax
-        0x8e, 0xd8, // mov ds, ax
-        0xbe, 0x14, 0x7c, // mov si, 0x7c14 (the text, after the code)
-        0xba, 0xf8, 0x03, // mov dx, 0x3f8
-        0xac, // lodsb
-        0x84, 0xc0, // test al, al
-        0x74, 0x03, // jz +3 (hlt)
-        0xee, // out dx, al
-        0xeb, 0xf8, // jmp -8 (lodsb)
-        0xf4, // hlt
-    ];
-    let mut sector = CODE.to_vec();
-    sector.extend(HELLO.bytes());
-    sector.extend(b"\n\0");
-    sector.resize(510, 0);
-    sector.extend([0x55, 0xaa]);
-    sector
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_boot_sector_is_one_sector_with_its_mark() {
-        let sector = boot_sector();
-        assert_eq!(sector.len(), 512);
-        assert_eq!(&sector[510..], [0x55, 0xaa]);
-        assert!(sector[0x14..].starts_with(HELLO.as_bytes()));
-    }
 
     #[test]
     fn an_answer_holds_only_for_the_same_kernel() {

@@ -374,6 +374,37 @@ impl Machine {
         Ok((boot, shown))
     }
 
+    /// Holds a machine that runs to the promises of its last boot, which it must still be in.
+    pub(super) async fn look_again(&mut self) -> Result<(), MachineError> {
+        let Some(last) = self.boots.last().cloned() else {
+            return Ok(());
+        };
+        let (boot, shown) = self.ask(last.seconds_to_reachable).await?;
+        if boot.boot_id != last.boot_id {
+            return Err(MachineError::Rebooted {
+                machine: self.spec.name.clone(),
+                boot: self.boots.len(),
+                console: self.console.tail(CONSOLE),
+            });
+        }
+        let held = Held {
+            digest: last.digest.as_deref(),
+            image: last.image.as_deref(),
+            failed_before: &last.failed_units,
+            may_fail: &self.spec.exceptions.failed_units,
+            exceptions: &self.spec.exceptions.promises,
+        };
+        let broken = promise::broken(&shown, held);
+        if !broken.is_empty() {
+            return Err(MachineError::Promises {
+                machine: self.spec.name.clone(),
+                boot: last.index,
+                broken,
+            });
+        }
+        self.journal_unharmed().await
+    }
+
     /// What of `/etc` differs from the image's. Only ostree can tell.
     async fn etc_drift(&self, host: &Host) -> Result<Vec<String>, MachineError> {
         if !host.is_ostree() {

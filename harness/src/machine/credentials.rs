@@ -62,6 +62,16 @@ impl Credentials {
         self
     }
 
+    /// The same, with the keys of another machine: one that is restored knows no others.
+    #[must_use]
+    pub(super) fn with_keys_of(self, other: &Self) -> Self {
+        Self {
+            host_key: other.host_key.clone(),
+            login_key: other.login_key.clone(),
+            ..self
+        }
+    }
+
     /// Has the machine trust the registry.
     #[must_use]
     pub fn registry(mut self, access: GuestAccess) -> Self {
@@ -150,7 +160,7 @@ impl Credentials {
     }
 
     /// Lines of tmpfiles.d(5): `f+` writes a file anew at each boot.
-    fn tmpfiles(&self) -> String {
+    pub(super) fn tmpfiles(&self) -> String {
         let mut text = String::new();
         let mut folders: Vec<String> = Vec::new();
         for file in self.files() {

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use thiserror::Error;
 
 use super::libvirt::{DomainState, LibvirtError};
+use super::monitor::SaveError;
 use super::promise::Broken;
 use crate::bootc::StatusError;
 use crate::disk::DiskError;
@@ -183,6 +184,22 @@ pub enum MachineError {
         last: String,
         /// The end of its console.
         console: Vec<String>,
+    },
+    /// Its memory is in no file that others can start from.
+    #[error("the memory of {machine} cannot be saved: {source}")]
+    NotSaved {
+        /// The machine.
+        machine: String,
+        /// Why not.
+        source: SaveError,
+    },
+    /// It does not go on where the machine it begins with was saved.
+    #[error("{machine} cannot be restored from saved memory: {why}")]
+    NotRestored {
+        /// The machine.
+        machine: String,
+        /// Why not.
+        why: String,
     },
     /// It did not keep what a machine promises after a boot.
     #[error("{machine} broke {} after boot {boot}: {}", promises(.broken), list(.broken))]

@@ -239,7 +239,10 @@ impl Hypervisor {
         }
     }
 
-    async fn virsh<const N: usize>(&self, args: [&str; N]) -> Result<Output, LibvirtError> {
+    pub(super) async fn virsh<const N: usize>(
+        &self,
+        args: [&str; N],
+    ) -> Result<Output, LibvirtError> {
         let cmd = Cmd::new("virsh")
             .args(["-q", "-c", &self.uri])
             .args(args)
@@ -273,6 +276,11 @@ impl LibvirtError {
             return false;
         };
         matches!(source, ExecError::Deadline { .. })
+    }
+
+    /// Whether QEMU did not take up the memory it was given.
+    pub(super) fn refuses_memory(&self) -> bool {
+        self.says(&["load of migration failed", "-incoming"])
     }
 
     /// Whether a forwarded port was taken by somebody else meanwhile.

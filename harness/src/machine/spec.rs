@@ -75,6 +75,9 @@ pub struct DomainSpec {
     pub smbios: Utf8PathBuf,
     /// Forwarded ports on 127.0.0.1, by guest port.
     pub ports: BTreeMap<u16, u16>,
+    /// The file with the memory of a machine that is the same but for its name, files and ports: it goes on where that
+    /// one was saved.
+    pub memory: Option<Utf8PathBuf>,
     /// Whether AppArmor confines machines: it would know nothing of the SMBIOS file.
     pub apparmor: bool,
     /// Whether libvirt changes the owners of disks; the daemon of an ordinary user does not.
@@ -135,6 +138,14 @@ impl Files {
 
     pub fn xml(&self) -> Utf8PathBuf {
         self.folder.join("domain.xml")
+    }
+
+    pub fn memory_folder(&self) -> Utf8PathBuf {
+        self.folder.join("memory")
+    }
+
+    pub fn memory(&self) -> Utf8PathBuf {
+        self.memory_folder().join("state")
     }
 }
 

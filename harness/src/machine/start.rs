@@ -97,11 +97,20 @@ impl Machines {
     /// # Errors
     /// When it cannot be started; then nothing of it is left.
     pub async fn start(&self, spec: MachineSpec) -> Result<Machine, MachineError> {
+        self.begin(spec, None).await
+    }
+
+    /// As [`Machines::start`]; with the memory of a machine that was like it, it begins where that one was saved.
+    pub(super) async fn begin(
+        &self,
+        spec: MachineSpec,
+        memory: Option<&Utf8Path>,
+    ) -> Result<Machine, MachineError> {
         let label = self.label(&spec.name);
         let folder = Self::folder(&self.run.dirs.scratch).join(&label);
         let files = Files::of(&folder);
         let entry = self.run.ledger.own(Resource::Folder { path: folder })?;
-        match self.start_in(&files, spec, label, entry).await {
+        match self.start_in(&files, spec, label, entry, memory).await {
             Ok(machine) => Ok(machine),
             Err(error) => {
                 super::remove_folder(&self.run, &files, entry)?;
@@ -121,6 +130,7 @@ impl Machines {
         spec: MachineSpec,
         label: String,
         ledger_folder: EntryId,
+        memory: Option<&Utf8Path>,
     ) -> Result<Machine, MachineError> {
         has_room(&spec)?;
         self.prepare(files, &spec).await?;
@@ -133,7 +143,7 @@ impl Machines {
         let recorder = self.run.recorder.clone();
         let console = ConsoleReader::start(&spec.name, &files.console(), guardian, recorder);
         let started = Instant::now();
-        let launched = self.launch(files, &spec, &label).await;
+        let launched = self.launch(files, &spec, &label, memory).await;
         if let Err(error) = &launched {
             self.hypervisor.remove(&domain).await?;
             // A libvirt that was too slow may still define it: the sweep at the end looks again.
@@ -214,6 +224,7 @@ impl Machines {
         files: &Files,
         spec: &MachineSpec,
         label: &str,
+        memory: Option<&Utf8Path>,
     ) -> Result<(BTreeMap<u16, u16>, Vec<PortLease>), MachineError> {
         let mut tries = 1;
         loop {
@@ -228,6 +239,7 @@ impl Machines {
                 console: files.console(),
                 smbios: files.smbios(),
                 ports: ports.clone(),
+                memory: memory.map(Utf8Path::to_owned),
                 apparmor: self.hypervisor.confined_by("apparmor"),
                 dac: self.hypervisor.confined_by("dac"),
             };
@@ -243,6 +255,12 @@ impl Machines {
                     tries += 1;
                     // A definition has an id of its own: libvirt takes no second one of the same name.
                     self.hypervisor.remove(&resolved.domain()).await?;
+                }
+                Err(error) if memory.is_some() && error.refuses_memory() => {
+                    return Err(MachineError::NotRestored {
+                        machine: spec.name.clone(),
+                        why: error.to_string(),
+                    });
                 }
                 Err(error) => return Err(error.into()),
             }

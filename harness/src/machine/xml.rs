@@ -20,7 +20,10 @@ const METADATA: &str = "https://github.com/bootproof/bootproof/domain/1";
 const NET_SLOT: &str = "bus=pcie.0,addr=0x10";
 
 /// Writes a domain.
-pub(super) fn domain(spec: &DomainSpec) -> io::Result<String> {
+///
+/// # Errors
+/// When the writer fails.
+pub fn domain(spec: &DomainSpec) -> io::Result<String> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     let kind = match spec.accel {
         Accel::Kvm => "kvm",
@@ -158,12 +161,19 @@ fn qemu(w: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
                 ("-device", &card),
                 ("-smbios", &smbios),
             ] {
-                empty(w, "qemu:arg", &[("value", option)])?;
-                empty(w, "qemu:arg", &[("value", value)])?;
+                argument(w, option, value)?;
             }
-            Ok(())
+            match &spec.memory {
+                Some(file) => argument(w, "-incoming", &format!("file:{file}")),
+                None => Ok(()),
+            }
         })?;
     Ok(())
+}
+
+fn argument(w: &mut Xml, option: &str, value: &str) -> io::Result<()> {
+    empty(w, "qemu:arg", &[("value", option)])?;
+    empty(w, "qemu:arg", &[("value", value)])
 }
 
 fn empty(w: &mut Xml, name: &str, attributes: &[(&str, &str)]) -> io::Result<()> {
@@ -198,6 +208,7 @@ mod tests {
             console: "/s/console.log".into(),
             smbios: "/s/with,comma/credentials".into(),
             ports: BTreeMap::from([(22, 22001), (80, 22002)]),
+            memory: None,
             apparmor: false,
             dac: true,
         }
@@ -214,6 +225,23 @@ mod tests {
         let forwards = xml.matches("hostfwd=").count();
         assert_eq!(forwards, 2);
         assert_eq!(xml.matches("hostfwd=tcp:127.0.0.1:").count(), forwards);
+    }
+
+    #[test]
+    fn a_restored_domain_differs_by_what_it_begins_with_alone() {
+        let saved = domain(&spec()).unwrap();
+        let restored = domain(&DomainSpec {
+            memory: Some("/s/memory/state".into()),
+            ..spec()
+        })
+        .unwrap();
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let new: Vec<String> = lines(&restored)
+            .into_iter()
+            .filter(|line| !lines(&saved).contains(line))
+            .collect();
+        assert_eq!(new.len(), 2, "{new:?}");
+        assert!(new[0].contains("-incoming") && new[1].contains("file:/s/memory/state"));
     }
 
     #[test]

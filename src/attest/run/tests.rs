@@ -37,6 +37,7 @@ impl Ended {
             snapshots: below("snapshots"),
             guest_source: below("guest"),
             browser: Err("no test opens a page".to_owned()),
+            restore: Ok(()),
         };
         let profile = Profile::load(Utf8Path::new(profile)).unwrap();
         Self {

@@ -22,6 +22,8 @@ pub struct Timeline {
     pub client: Option<String>,
     /// What its disk is a copy of, and where that story is.
     pub copy_of: Option<(String, String)>,
+    /// How it went on from that machine's memory.
+    pub restored: Option<String>,
     pub end: Option<&'static str>,
     /// The story at a glance.
     pub frames: Vec<Frame>,
@@ -150,6 +152,7 @@ pub fn containers(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Time
             domain: String::new(),
             client: None,
             copy_of: None,
+            restored: None,
             end: None,
             frames: teller.frames,
             chapters: teller.chapters,
@@ -189,6 +192,10 @@ fn timeline(
         domain: machine.domain.clone(),
         client: machine.client.as_deref().map(console),
         copy_of: None,
+        restored: machine.restored.as_ref().map(|restored| {
+            let (boot, took) = (restored.boot, duration(restored.seconds));
+            format!("in its boot {boot}, within {took}")
+        }),
         end: machine
             .kept
             .map(|kept| if kept { "kept" } else { "released at its end" }),

@@ -34,6 +34,9 @@ pub struct RunSummary {
     pub by: By,
     /// What was under test.
     pub profile: Profile,
+    /// Why each scenario of several that start from one booted its disk, and none went on from its memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_restore: Option<String>,
     /// The arguments of the command.
     pub arguments: Vec<String>,
     /// Whether a release was to be signed off on it.
@@ -345,6 +348,9 @@ pub struct Machine {
     /// The domain whose disk it began with a copy of, as the scenario it starts from left it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy_of: Option<String>,
+    /// How it went on from that domain's memory; `null` where it booted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
     /// The forwarded ports on 127.0.0.1, by guest port.
     pub ports: BTreeMap<u16, u16>,
     /// What its client says of itself.
@@ -357,6 +363,17 @@ pub struct Machine {
     pub pages: Vec<Page>,
     /// Whether it was kept; `null` when the record does not say what became of it.
     pub kept: Option<bool>,
+}
+
+/// A machine that went on from saved memory.
+#[derive(Debug, Clone, Serialize)]
+pub struct Restored {
+    /// The domain that was saved.
+    pub from: String,
+    /// The boot it is in, counted over both.
+    pub boot: u32,
+    /// Seconds until it was reachable with a clock that is right.
+    pub seconds: f64,
 }
 
 /// A boot of a machine.

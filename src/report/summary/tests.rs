@@ -246,6 +246,32 @@ fn machines_of_the_same_name_side_by_side_keep_their_boots_apart() {
 }
 
 #[test]
+fn a_machine_that_went_on_from_saved_memory_says_from_which() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    recorder.record(Event::NoRestore {
+        why: "asked for".to_owned(),
+    });
+    created(&recorder, "bootproof-0badcafe-web");
+    created(&recorder, "bootproof-0badcafe-web-2");
+    recorder.record(Event::MachineRestored {
+        machine: "homepage".to_owned(),
+        domain: "bootproof-0badcafe-web-2".to_owned(),
+        from: "bootproof-0badcafe-web".to_owned(),
+        boot: 3,
+        seconds: 4.5,
+    });
+    let summary = RunSummary::from_events(&drain(&mut seen)).unwrap();
+    assert_eq!(summary.no_restore.as_deref(), Some("asked for"));
+    assert!(summary.machines[0].restored.is_none());
+    let restored = summary.machines[1].restored.as_ref().unwrap();
+    assert_eq!(restored.from, "bootproof-0badcafe-web");
+    assert_eq!((restored.boot, restored.seconds), (3, 4.5));
+    assert!(summary.machines[1].boots.is_empty());
+}
+
+#[test]
 fn a_record_without_domains_goes_by_names() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();

@@ -5,7 +5,8 @@ use cucumber::{given, when};
 use crate::{StepError, World};
 
 /// Takes over a machine in the state another scenario of the same feature left it in: the running machine
-/// itself where it is the only one to start from there, else a copy of its disk, booted.
+/// itself where it is the only one to start from there, else one that goes on from its memory on a copy of its disk, or
+/// boots that copy where this host cannot restore memory. Tag a scenario `@boot` to have it begin with a boot.
 ///
 /// Example: `the machine "homepage" as left by "Deploying the homepage server"`
 #[given(expr = "the machine {string} as left by {string}")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bootproof_harness::container::Container;
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
-use bootproof_harness::machine::{Exceptions, Machine, MachineSpec};
+use bootproof_harness::machine::{Checkpoint, Exceptions, Machine, MachineSpec};
 use bootproof_harness::profile::Client;
 use bootproof_harness::registry::Registry;
 use bootproof_harness::run::Run;
@@ -17,6 +17,9 @@ use crate::subject::{Subject, System, at_fault};
 
 /// Changes when disks made by an older bootproof must not be used again.
 const DISK_BUILDER: &str = "1";
+
+/// The tag of scenarios that begin with a boot, although others start from what they start from.
+const BOOT: &str = "boot";
 
 /// How long systemd may take in a container, which runs at the host's speed.
 const UP: Duration = Duration::from_secs(60);
@@ -119,7 +122,7 @@ impl World {
             subject.enter(scene.recorder.clone());
             return self.add(name, subject);
         }
-        let left = scene.shared.halted(parent, name).map_err(|lost| {
+        let left = scene.shared.checkpoint(parent, name).map_err(|lost| {
             let none = format!("\"{scenario}\" left no machine \"{name}\"");
             match lost {
                 None => StepError::error(none),
@@ -128,20 +131,46 @@ impl World {
             }
         })?;
         let line = self.line().await?;
-        let disk = Backing::Overlay(left.halted.overlay());
+        let checkpoint = &left.checkpoint;
+        let disk = Backing::Overlay(checkpoint.overlay());
         let registry = line.images.registry();
         let spec = machine_spec(&scene, registry, name, disk, left.digest.clone()).await?;
         let mut spec = MachineSpec {
-            history: left.halted.boots().to_vec(),
+            history: checkpoint.boots().to_vec(),
             ..spec
         };
-        let known = left.halted.etc_paths().iter().cloned();
+        let known = checkpoint.etc_paths().iter().cloned();
         spec.exceptions.etc_drift.extend(known);
-        self.start(name, spec, |system| Subject {
+        let subject = |system| Subject {
             notes: left.notes.clone(),
+            fetched: left.fetched.clone(),
             ..Subject::new(system)
-        })
-        .await
+        };
+        if checkpoint.memory_file().is_none() {
+            return self.start(name, spec, subject).await;
+        }
+        self.restore(name, spec, checkpoint, subject).await?;
+        if scene.entered.tags.iter().any(|tag| tag == BOOT) {
+            self.reboot(name).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a machine from the memory that another left.
+    async fn restore(
+        &mut self,
+        name: &str,
+        spec: MachineSpec,
+        checkpoint: &Checkpoint,
+        subject: impl FnOnce(System) -> Subject,
+    ) -> Result<(), StepError> {
+        let scene = self.scene()?;
+        let machines = scene.shared.machines().await?;
+        let machines = machines.recorded_by(scene.recorder.clone());
+        let machine = machines.restore(spec, checkpoint).await.map_err(at_fault)?;
+        self.add(name, subject(System::Machine(Box::new(machine))))?;
+        let machine = self.machine_mut(name)?;
+        machine.go_on(checkpoint).await.map_err(at_fault)
     }
 
     pub(super) fn machine_mut(&mut self, name: &str) -> Result<&mut Machine, StepError> {

@@ -71,6 +71,13 @@ pub(super) fn of(summary: &RunSummary) -> Vec<Fact> {
         facts.push(code("Run", vec![summary.run.clone()]));
         facts.push(code("Command", vec![command_line(&summary.arguments)]));
     }
+    if let Some(why) = &summary.no_restore {
+        let booted = "none was restored from memory, each booted a copy of the disk it starts from";
+        facts.push(fact(
+            "Machines",
+            vec![format!("{booted}: {}", console(why))],
+        ));
+    }
     facts.push(fact("bootproof", vec![summary.version.clone()]));
     if let Some(tree) = &summary.source {
         facts.push(fact("Features and profile from", source(tree)));

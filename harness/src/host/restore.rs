@@ -1,0 +1,235 @@
+//! Whether machines can be restored from saved memory here: one is saved and another goes on from it, through libvirt, as
+//! in a run. An overlay is booted where they cannot.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::sector::{HELLO, boot_sector};
+use super::{Bench, Check, RESTORE, kvm};
+use crate::disk::{Backing, overlay};
+use crate::ledger::{Resource, sweep};
+use crate::machine::{DomainSpec, Hypervisor, domain_xml};
+use crate::run::Accel;
+use crate::wait::{Look, until};
+
+/// How long the guest of one boot sector may take to write its first word, or to go on.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The memory of that guest, in MiB.
+const MEMORY: u64 = 32;
+
+/// A success holds as long as the host is not rebooted and the emulator is the same; a failure is tried again each time.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    key: String,
+    found: String,
+}
+
+/// Only that children boot is at stake: no tier needs it.
+pub(super) async fn check(bench: &Bench, accel: Accel) -> Check {
+    let memory = bench.cache.join("restore-probe.json");
+    let key = key(accel);
+    if !bench.fresh
+        && let Some(known) = remembered(&memory)
+        && Some(&known.key) == key.as_ref()
+    {
+        return Check::ok(RESTORE, known.found, &[]);
+    }
+    match tried(bench, accel).await {
+        Ok(took) => {
+            let found = format!(
+                "saved a machine's memory and had another go on from it, in {:.1} s",
+                took.as_secs_f64()
+            );
+            let text = key.map(|key| Remembered {
+                key,
+                found: found.clone(),
+            });
+            if let Some(Ok(text)) = text.map(|known| serde_json::to_string(&known)) {
+                // What is not remembered is only tried again.
+                let _ = std::fs::write(memory, text);
+            }
+            Check::ok(RESTORE, found, &[])
+        }
+        Err(why) => {
+            let found =
+                format!("{why}: where several scenarios start from one, each boots its disk");
+            Check::warn(RESTORE, found, &[]).fix("QEMU 8.2 or newer writes memory to a file")
+        }
+    }
+}
+
+fn remembered(memory: &Utf8Path) -> Option<Remembered> {
+    serde_json::from_str(&std::fs::read_to_string(memory).ok()?).ok()
+}
+
+fn key(accel: Accel) -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let emulator = kvm::emulator()?;
+    let meta = std::fs::metadata(&emulator).ok()?;
+    let user = rustix::process::geteuid().as_raw();
+    Some(format!(
+        "{} {user} {} {emulator} {} {}",
+        boot.trim(),
+        accel.as_str(),
+        meta.mtime(),
+        meta.size()
+    ))
+}
+
+async fn tried(bench: &Bench, accel: Accel) -> Result<Duration, String> {
+    let began = Instant::now();
+    let hypervisor = Hypervisor::open(&Hypervisor::default_uri(), accel)
+        .await
+        .map_err(|error| error.to_string())?;
+    let pair = Pair {
+        bench,
+        hypervisor,
+        folder: bench.scratch.join("restore"),
+    };
+    let io = |error: std::io::Error| error.to_string();
+    std::fs::create_dir_all(&pair.folder).map_err(io)?;
+    crate::run::open_to_qemu(&pair.folder).map_err(io)?;
+    let sector = pair.folder.join("sector.raw");
+    let mut disk = boot_sector();
+    disk.resize(1 << 20, 0);
+    std::fs::write(&sector, disk).map_err(io)?;
+    std::fs::write(pair.folder.join("smbios"), "bootproof").map_err(io)?;
+    pair.save(&sector).await?;
+    pair.go_on().await?;
+    Ok(began.elapsed())
+}
+
+/// The guest that is saved, and the one that goes on from it.
+struct Pair<'a> {
+    bench: &'a Bench,
+    hypervisor: Hypervisor,
+    folder: Utf8PathBuf,
+}
+
+impl Pair<'_> {
+    async fn save(&self, sector: &Utf8Path) -> Result<(), String> {
+        let (name, console) = ("saved", self.console("saved"));
+        let spec = self.spec(name, None);
+        let memory = self.memory();
+        std::fs::write(&memory, "").map_err(|e| e.to_string())?;
+        self.hand_over(&memory)?;
+        let backing = Backing::Raw(sector.to_owned());
+        self.with_domain(&spec, &backing, async || {
+            wrote(&console, |text| text.contains(HELLO)).await?;
+            let domain = spec.domain();
+            let suspended = self.hypervisor.suspend(&domain).await;
+            suspended.map_err(|error| error.to_string())?;
+            let saved = self.hypervisor.save_memory(&domain, MEMORY, &memory).await;
+            saved.map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// A guest that begins anew would write its first word again.
+    async fn go_on(&self) -> Result<(), String> {
+        let (name, console) = ("restored", self.console("restored"));
+        let spec = self.spec(name, Some(self.memory()));
+        let backing = Backing::Overlay(self.disk("saved"));
+        self.with_domain(&spec, &backing, async || {
+            wrote(&console, |text| text.contains("..")).await?;
+            match std::fs::read_to_string(&console) {
+                Ok(text) if text.contains(HELLO) => Err("it began anew".to_owned()),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await
+    }
+
+    /// Does something while a domain runs. It is gone afterwards.
+    async fn with_domain(
+        &self,
+        spec: &DomainSpec,
+        backing: &Backing,
+        work: impl AsyncFnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        overlay(backing, &spec.overlay)
+            .await
+            .map_err(|e| e.to_string())?;
+        self.hand_over(&spec.overlay)?;
+        let text = domain_xml(spec).map_err(|e| e.to_string())?;
+        let file = self.folder.join(format!("{}.xml", spec.machine));
+        std::fs::write(&file, text).map_err(|e| e.to_string())?;
+        let domain = Resource::Domain {
+            uri: self.hypervisor.uri().to_owned(),
+            name: spec.domain(),
+        };
+        let entry = self.bench.ledger.own(domain).map_err(|e| e.to_string())?;
+        let done = async {
+            self.hypervisor
+                .define(&file)
+                .await
+                .map_err(|e| e.to_string())?;
+            let started = self.hypervisor.start(&spec.domain()).await;
+            started.map_err(|e| e.to_string())?;
+            work().await
+        };
+        let done = done.await;
+        let removed = sweep::remove(&self.bench.ledger, entry, &self.bench.podman).await;
+        done.and(removed.map_err(|e| e.to_string()))
+    }
+
+    fn spec(&self, name: &str, memory: Option<Utf8PathBuf>) -> DomainSpec {
+        DomainSpec {
+            run: self.bench.ledger.run().clone(),
+            machine: name.to_owned(),
+            accel: self.hypervisor.accel(),
+            memory_mib: MEMORY,
+            cpus: 1,
+            overlay: self.disk(name),
+            console: self.console(name),
+            smbios: self.folder.join("smbios"),
+            ports: BTreeMap::new(),
+            memory,
+            apparmor: self.hypervisor.confined_by("apparmor"),
+            dac: self.hypervisor.confined_by("dac"),
+        }
+    }
+
+    fn disk(&self, name: &str) -> Utf8PathBuf {
+        self.folder.join(format!("{name}.qcow2"))
+    }
+
+    fn console(&self, name: &str) -> Utf8PathBuf {
+        self.folder.join(format!("{name}.log"))
+    }
+
+    fn memory(&self) -> Utf8PathBuf {
+        self.folder.join("memory")
+    }
+
+    fn hand_over(&self, path: &Utf8Path) -> Result<(), String> {
+        match self.hypervisor.owner() {
+            Some((uid, gid)) => chown(path, Some(uid), Some(gid)).map_err(|e| e.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Waits until a console's text is as it should be.
+async fn wrote(console: &Utf8Path, is: impl Fn(&str) -> bool) -> Result<(), String> {
+    let look = || {
+        let text = std::fs::read(console).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let last = text.chars().rev().take(40).collect::<Vec<_>>();
+        std::future::ready(match is(&text) {
+            true => Look::Ready(()),
+            false => Look::Not(format!(
+                "its console says {:?}",
+                last.into_iter().rev().collect::<String>()
+            )),
+        })
+    };
+    let waited = until("the guest of a boot sector", PATIENCE, look).await;
+    waited.map_err(|error| error.to_string())
+}
