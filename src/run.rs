@@ -1,5 +1,6 @@
 //! A run: what is chosen, in which order, on cucumber, until it ends or is asked to.
 
+pub mod ahead;
 pub mod capability;
 pub mod durations;
 pub mod features;

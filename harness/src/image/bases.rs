@@ -180,7 +180,7 @@ impl Maker<'_> {
             .arg(&tar)
             .env("TMPDIR", folder.as_str())
             .as_root();
-        self.step("the builder", cmd).await?;
+        self.step("the builder", podman.paced(cmd)).await?;
         let import = podman.podman().args(["import", "--quiet", &tar, &image]);
         self.step("the builder's image", import).await?;
         std::fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
