@@ -2,6 +2,7 @@
 //! plain lines, as many as the reader wants.
 
 mod forecast;
+mod mark;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::forecast::Forecast;
+use self::mark::Marks;
 use super::paint::{Paint, duration};
 
 /// How often a spinner turns.
@@ -109,14 +111,21 @@ struct Live {
     printed: Instant,
     forecast: Forecast,
     counts: BTreeMap<Verdict, usize>,
+    marks: Marks,
     planned: BTreeMap<String, PlannedScenario>,
+    /// What the scenarios' steps say, by id.
+    steps: BTreeMap<String, Vec<String>>,
     open: BTreeMap<String, Open>,
 }
 
 /// A scenario under way.
 struct Open {
     bar: Option<ProgressBar>,
+    mark: String,
     step: String,
+    /// Which of its scenario's steps it is, and of how many: `(2 of 5)`.
+    place: String,
+    next: Option<String>,
     doing: String,
     console: String,
 }
@@ -139,14 +148,15 @@ impl Live {
             printed: Instant::now(),
             forecast: Forecast::default(),
             counts: BTreeMap::new(),
+            marks: Marks::default(),
             planned: BTreeMap::new(),
+            steps: BTreeMap::new(),
             open: BTreeMap::new(),
         }
     }
 
     fn take(&mut self, envelope: &Envelope) {
-        let line = self.line(envelope);
-        if let Some(line) = line {
+        if let Some(line) = self.marked(envelope) {
             self.print(&line);
         }
         let whole = matches!(
@@ -191,12 +201,9 @@ impl Live {
             whole.set_message(self.how_far());
         }
         if self.progress == Progress::Ci && self.printed.elapsed() >= SILENCE {
-            let now: Vec<_> = self
-                .open
-                .values()
-                .map(|open| format!("{} · {}", open.step, plain(&open.doing)))
-                .collect();
-            self.print(&format!("          still: {}", now.join("; ")));
+            let now: Vec<_> = self.open.values().flat_map(|open| open.still()).collect();
+            let lines: Vec<_> = now.iter().map(|l| format!("   still  {l}")).collect();
+            self.print(&lines.join("\n"));
         }
     }
 
@@ -214,7 +221,11 @@ impl Live {
             // What goes on below the first line is set in as far.
             let body = line.trim_start_matches('\n');
             let space = &line[..line.len() - body.len()];
-            format!("{space}{stamp} {body}")
+            let below = match self.marks.are_set() {
+                true => body.replace('\n', &format!("\n{:1$}", "", stamp.len() + 1)),
+                false => body.to_owned(),
+            };
+            format!("{space}{stamp} {below}")
         });
         let line = stamped.as_deref().unwrap_or(line);
         match &self.bars {
@@ -222,6 +233,20 @@ impl Live {
             Some(bars) => drop(bars.println(line)),
             None => drop(writeln!(std::io::stderr(), "{line}")),
         }
+    }
+
+    /// The line that stays, each of its lines with the mark of whose it is.
+    fn marked(&mut self, envelope: &Envelope) -> Option<String> {
+        let line = self.line(envelope)?;
+        if !self.marks.are_set() || matches!(envelope.event, Event::RunStarted { .. }) {
+            return Some(line);
+        }
+        let mark = self.paint.dim(&self.marks.of(envelope.scenario.as_deref()));
+        let marked = line.split('\n').map(|line| match line {
+            "" => String::new(),
+            line => format!("{mark}{line}"),
+        });
+        Some(marked.collect::<Vec<_>>().join("\n"))
     }
 
     /// Keeps track of an event; gives the line that stays, when one does.
@@ -249,14 +274,21 @@ impl Live {
             }
             Event::Planned { scenarios } => {
                 self.forecast.plan(scenarios);
+                self.marks.plan(scenarios);
                 self.planned = scenarios
                     .iter()
                     .map(|s| (s.id.clone(), s.clone()))
                     .collect();
                 None
             }
-            Event::Expected { jobs, seconds } => {
+            Event::Expected {
+                jobs,
+                seconds,
+                steps,
+            } => {
                 self.forecast.expect(*jobs, seconds);
+                self.marks.expect(*jobs);
+                self.steps.clone_from(steps);
                 None
             }
             Event::ScenarioStarted { attempt } => {
@@ -278,16 +310,30 @@ impl Live {
                     id.to_owned(),
                     Open {
                         bar,
+                        mark: self.marks.of(Some(id)),
                         step: String::new(),
+                        place: String::new(),
+                        next: None,
                         doing: String::new(),
                         console: String::new(),
                     },
                 );
                 (self.progress != Progress::Quiet).then_some(line)
             }
-            Event::StepStarted { keyword, text, .. } => {
+            Event::StepStarted {
+                index,
+                keyword,
+                text,
+                ..
+            } => {
                 let open = self.open.get_mut(id?)?;
+                let steps = self.steps.get(id?).map_or(&[][..], Vec::as_slice);
                 open.step = format!("{keyword} {text}");
+                open.place = match steps.len() {
+                    0 => String::new(),
+                    all => format!("({} of {all})", index + 1),
+                };
+                open.next = steps.get(index + 1).cloned();
                 open.doing.clear();
                 if let Some(bar) = &open.bar {
                     bar.reset_elapsed();
@@ -300,16 +346,10 @@ impl Live {
                 message,
                 ..
             } => {
-                let side_by_side = self.open.len() > 1;
                 let open = self.open.get(id?)?;
                 let word = paint.verdict(*verdict, &format!("{:>8}", verdict.as_str()));
                 let took = paint.dim(&format!("({})", duration(*seconds)));
-                let of = if side_by_side {
-                    format!(" {}", paint.dim(id?))
-                } else {
-                    String::new()
-                };
-                let mut line = format!("{word}  {} {took}{of}", open.step);
+                let mut line = format!("{word}  {} {took}", open.step);
                 let shown = if *verdict == Verdict::Passed {
                     None
                 } else {
@@ -376,9 +416,23 @@ impl Live {
 }
 
 impl Open {
+    /// What a log says of it that has been silent for long: how far it is, and what comes next.
+    fn still(&self) -> Vec<String> {
+        let mut now = format!("{}{} {}", self.mark, self.step, self.place);
+        if !self.doing.is_empty() {
+            now.push_str(&format!(" · {}", plain(&self.doing)));
+        }
+        let next = self.next.as_ref();
+        let next = next.map(|next| format!("{}next: {next}", self.mark));
+        std::iter::once(now).chain(next).collect()
+    }
+
     fn refresh(&self, paint: Paint) {
         let Some(bar) = &self.bar else { return };
-        let mut message = self.step.clone();
+        let mut message = format!("{}{}", paint.dim(&self.mark), self.step);
+        if !self.place.is_empty() {
+            message.push_str(&format!(" {}", paint.dim(&self.place)));
+        }
         for part in [&self.doing, &self.console] {
             if !part.is_empty() {
                 message.push_str(" · ");
@@ -457,6 +511,49 @@ mod tests {
                 "error scenario 2 · 1 of 3 · 1 error",
                 "\nblocked scenario 5: it starts from \"scenario 2\", which did not pass",
             ]
+        );
+    }
+
+    #[test]
+    fn side_by_side_every_line_says_whose_it_is() {
+        let recorder = Recorder::unrecorded();
+        let mut seen = recorder.watch();
+        started(&recorder);
+        let says = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect();
+        recorder.record(Event::Expected {
+            jobs: 2,
+            seconds: BTreeMap::new(),
+            steps: BTreeMap::from([("a.feature:2".to_owned(), says(&["Given a", "Then b"]))]),
+        });
+        let (two, five) = (
+            recorder.within("a.feature:2"),
+            recorder.within("a.feature:5"),
+        );
+        for scenario in [&two, &five] {
+            scenario.record(Event::ScenarioStarted { attempt: 1 });
+        }
+        recorder.doing("build ahead soe (new)");
+        for (scenario, verdict) in [(&five, Verdict::Passed), (&two, Verdict::Failed)] {
+            step(scenario, 0, Some(verdict));
+        }
+        let mut live = Live::new(Progress::Plain, Paint(false), None);
+        let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
+            .filter_map(|e| live.marked(&e))
+            .skip(1)
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "\na:2  scenario 2 a.feature:2",
+                "\na:5  scenario 5 a.feature:5",
+                "               build ahead soe (new)",
+                "a:5    passed  Given step 0 (1.0 s)",
+                "a:2    failed  Given step 0 (1.0 s)\na:2            no answer",
+            ]
+        );
+        assert_eq!(
+            live.open["a.feature:2"].still(),
+            ["a:2  Given step 0 (1 of 2)", "a:2  next: Then b"]
         );
     }
 

@@ -449,6 +449,7 @@ impl Begun {
         self.run.recorder.record(Event::Expected {
             jobs: self.slots.lines,
             seconds: self.seconds.clone(),
+            steps: asked.plan.phrases(&asked.chosen),
         });
         let (began, took) = self.probed;
         let what = "what this host can do";

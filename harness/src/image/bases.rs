@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use super::{ImageError, Images, Pushed, cache, file_error};
 use crate::evidence::{Recorder, Work};
 use crate::exec::{Cmd, ExecError};
-use crate::ledger::Resource;
+use crate::ledger::{EntryId, Resource};
 use crate::podman::Podman;
 use crate::privilege::is_root;
 use crate::profile::{BaseRecipe, Digester};
@@ -126,12 +126,15 @@ impl Maker<'_> {
     async fn make(&self) -> Result<Utf8PathBuf, ImageError> {
         let what = format!("make {}", self.recipe.reference);
         let builder = self.builder_key()?;
-        let client = self.client(&builder).await?;
+        let (client, unpacked) = self.client_and_root(&builder).await?;
         let key = self.base_key(&builder, &client)?;
         let finished = self.cache().join("bases").join(&key);
         let _lock = self.lock(&format!("base-{key}")).await?;
         cache::sweep_partial(&finished)?;
         if finished.join("oci/index.json").exists() {
+            if let Some(unpacked) = unpacked {
+                unpacked.remove(self)?;
+            }
             return Ok(finished);
         }
         let span = self.recorder.span(Work::ImageBuild, what);
@@ -141,11 +144,65 @@ impl Maker<'_> {
         let entry = ledger.own(Resource::Folder {
             path: folder.clone(),
         })?;
+        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        if let Some(unpacked) = unpacked {
+            unpacked.move_to(self, &folder.join("work"))?;
+        }
         self.base(&folder, &builder, &client).await?;
         std::fs::rename(&folder, &finished).map_err(file_error(&finished))?;
         ledger.release(entry)?;
         span.done();
         Ok(finished)
+    }
+
+    /// The folder with the client; where that has to be compiled, what the base has without it is made meanwhile.
+    async fn client_and_root(
+        &self,
+        builder: &str,
+    ) -> Result<(Utf8PathBuf, Option<Unpacked>), ImageError> {
+        // An ordinary user is given what was made, and a root file system would be no more what it was.
+        if self.finished_client(builder)?.is_some() || !is_root() {
+            return Ok((self.client(builder).await?, None));
+        }
+        // Each to its end: a container of one that is dropped would be in the way of the next attempt.
+        let (client, unpacked) = tokio::join!(self.client(builder), self.unpack(builder));
+        let (client, unpacked) = match (client, unpacked) {
+            (Ok(client), unpacked) => (client, unpacked?),
+            (Err(error), Ok(unpacked)) => {
+                unpacked.remove(self)?;
+                return Err(error);
+            }
+            (Err(error), Err(_)) => return Err(error),
+        };
+        Ok((client, Some(unpacked)))
+    }
+
+    /// The base as far as it needs no client.
+    async fn unpack(&self, builder: &str) -> Result<Unpacked, ImageError> {
+        let builder = self.builder(builder).await?;
+        let what = format!("unpacking the base of {}", self.recipe.suite);
+        let span = self.recorder.span(Work::ImageBuild, what.as_str());
+        let run = self.images.run();
+        let place = format!("unpacked-{}", self.recipe.suite);
+        let path = cache::partial(&self.cache().join("bases").join(place), run.id.as_str());
+        let entry = run.ledger.own(Resource::Folder { path: path.clone() })?;
+        std::fs::create_dir_all(&path).map_err(file_error(&path))?;
+        let mounts = [
+            format!("{}:/recipe:ro", self.recipe.recipe),
+            format!("{path}:/work"),
+        ];
+        let script = ["/recipe/base.sh", "--unpack", self.recipe.suite.as_str()];
+        let unpacked = Unpacked { path, entry };
+        match self.in_builder(&what, &builder, &mounts, &script).await {
+            Ok(()) => {
+                span.done();
+                Ok(unpacked)
+            }
+            Err(error) => {
+                unpacked.remove(self)?;
+                Err(error)
+            }
+        }
     }
 
     async fn lock(&self, name: &str) -> Result<std::fs::File, ImageError> {
@@ -186,6 +243,12 @@ impl Maker<'_> {
         std::fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
         self.images.run().ledger.release(entry)?;
         Ok(image)
+    }
+
+    /// The folder of the guest client, when it was compiled before.
+    fn finished_client(&self, builder: &str) -> Result<Option<Utf8PathBuf>, ImageError> {
+        let folder = self.cache().join("clients").join(self.client_key(builder)?);
+        Ok(folder.join("bootc").exists().then_some(folder))
     }
 
     /// The folder with the guest client.
@@ -365,11 +428,12 @@ impl Maker<'_> {
     /// Runs one step and gives what it printed; its lines are shown as they come.
     async fn step(&self, what: &str, cmd: Cmd) -> Result<String, ImageError> {
         let recorder = self.recorder.clone();
-        recorder.doing(what);
+        let place = place_of(what);
+        recorder.doing(format!("{place}{what}"));
         let shown = recorder.clone();
         let output = cmd
             .deadline(self.images.run().host_deadline(RECIPE_STEP))
-            .on_line(move |line| shown.doing(line))
+            .on_line(move |line| shown.doing(format!("{place}{line}")))
             .run()
             .await
             .map_err(|source| self.failed(what, source))?;
@@ -415,6 +479,36 @@ impl Maker<'_> {
         self.images.record_push(&pushed, self.recorder);
         span.done();
         Ok(digest)
+    }
+}
+
+/// How far the making of a base is, on a host where nothing of it is there yet, for the steps that take long.
+fn place_of(what: &str) -> &'static str {
+    match what {
+        "the builder" => "1 of 3, next the client and the base: ",
+        "the client" => "2 of 3, next the base: ",
+        base if base.starts_with("the base of ") => "3 of 3, next the images: ",
+        _ => "",
+    }
+}
+
+/// A base as far as it needs no client, in a folder of the run's.
+struct Unpacked {
+    path: Utf8PathBuf,
+    entry: EntryId,
+}
+
+impl Unpacked {
+    /// Puts it where the rest of the recipe finds it.
+    fn move_to(self, maker: &Maker<'_>, work: &Utf8Path) -> Result<(), ImageError> {
+        std::fs::rename(&self.path, work).map_err(file_error(work))?;
+        Ok(maker.images.run().ledger.release(self.entry)?)
+    }
+
+    /// Removes it: it has no use.
+    fn remove(self, maker: &Maker<'_>) -> Result<(), ImageError> {
+        std::fs::remove_dir_all(&self.path).map_err(file_error(&self.path))?;
+        Ok(maker.images.run().ledger.release(self.entry)?)
     }
 }
 
