@@ -11,6 +11,7 @@ pub mod panics;
 pub mod plan;
 pub mod schedule;
 pub mod session;
+pub mod slots;
 pub mod snapshots;
 pub mod source;
 pub mod stop;

@@ -21,7 +21,8 @@ use futures::stream::{self, LocalBoxStream};
 use super::ahead;
 use super::features::FeatureFile;
 use super::plan::{Plan, Scenario, Tier};
-use super::schedule::{Node, Schedule, Slots};
+use super::schedule::{Node, Schedule};
+use super::slots::Slots;
 use super::stop::Stop;
 
 /// A scenario that begins.

@@ -6,6 +6,8 @@
 
 use bootproof_harness::evidence::Verdict;
 
+use super::slots::Slots;
+
 /// A chosen scenario as the schedule sees it.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -67,15 +69,6 @@ pub enum After {
     Final(Verdict),
     /// It runs again, with everything up to it that shares its machine.
     Again,
-}
-
-/// How many lines may run side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slots {
-    /// Lines of any kind.
-    pub lines: usize,
-    /// Whether one more that needs no machine runs beside them.
-    pub aside: bool,
 }
 
 /// The chosen scenarios, and how far each has come.

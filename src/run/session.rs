@@ -28,7 +28,7 @@ use super::features::FeatureFile;
 use super::host::{self, Rules};
 use super::live::Live;
 use super::plan::{Plan, Tier};
-use super::schedule::Slots;
+use super::slots::Slots;
 use super::stop::{self, Ask, Stop};
 use super::{ahead, durations, out, panics, words};
 use crate::assets::Places;
@@ -198,10 +198,7 @@ async fn begin(
         probed,
         prepared,
         attest: asked.attest.clone(),
-        slots: Slots {
-            lines: 1,
-            aside: false,
-        },
+        slots: Slots::ONE,
         seconds: BTreeMap::new(),
         _sudo: sudo,
     })
@@ -374,10 +371,6 @@ impl Begun {
 
     /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
     fn side_by_side(&self, asked: Option<usize>, one_registry: bool) -> Slots {
-        let alone = Slots {
-            lines: 1,
-            aside: false,
-        };
         if one_registry && asked.is_none_or(|asked| asked > 1) {
             if asked.is_some() {
                 self.run.recorder.record(Event::Warning {
@@ -385,7 +378,7 @@ impl Begun {
                         .to_owned(),
                 });
             }
-            return alone;
+            return Slots::ONE;
         }
         let each = u64::from(self.profile.machine.memory_mib).max(1);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -393,7 +386,7 @@ impl Begun {
             .unwrap_or(1)
             .max(1);
         let wanted = asked.unwrap_or((processors / of_each).max(1));
-        let slots = slots_within(wanted, each, self.capability.memory_mib);
+        let slots = Slots::within(wanted, each, self.capability.memory_mib);
         if let (Some(asked), Some(free)) = (asked, self.capability.memory_mib)
             && slots.lines < asked
         {
@@ -584,26 +577,6 @@ async fn spend(budget: Duration, ask: Ask) {
     ask.ask(stop::BUDGET);
 }
 
-/// What the containers and the browser of a scenario that needs no machine take, in MiB.
-const CONTAINERS_MIB: u64 = 1024;
-
-/// As many lines as are wanted and machines of `each` MiB have room in what is free; one that needs no machine beside
-/// them, unless one after the other is wanted.
-fn slots_within(wanted: usize, each: u64, free: Option<u64>) -> Slots {
-    let Some(free) = free else {
-        return Slots {
-            lines: wanted,
-            aside: wanted > 1,
-        };
-    };
-    let room = usize::try_from(free / each).unwrap_or(usize::MAX).max(1);
-    let lines = wanted.min(room);
-    Slots {
-        lines,
-        aside: lines > 1 && free >= each.saturating_mul(lines as u64) + CONTAINERS_MIB,
-    }
-}
-
 /// Disks and bases take no more room than this; what was used longest ago goes first.
 const CACHE_BYTES: u64 = 20 << 30;
 
@@ -630,24 +603,4 @@ fn warn_of_leftovers(recorder: &Recorder, swept: &SweepReport) -> usize {
         });
     }
     usize::from(!swept.left.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_needs_no_machine_has_a_place_of_its_own_where_there_is_memory_for_it() {
-        let slots = |wanted, free| {
-            let slots = slots_within(wanted, 2048, free);
-            (slots.lines, slots.aside)
-        };
-        assert_eq!(slots(2, None), (2, true));
-        assert_eq!(slots(2, Some(5120)), (2, true));
-        assert_eq!(slots(2, Some(5119)), (2, false));
-        assert_eq!(slots(3, Some(4100)), (2, false));
-        assert_eq!(slots(2, Some(100)), (1, false));
-        // One after the other is what was asked for.
-        assert_eq!(slots(1, Some(99_999)), (1, false));
-    }
 }
