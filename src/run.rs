@@ -1,5 +1,6 @@
 //! A run: what is chosen, in which order, on cucumber, until it ends or is asked to.
 
+pub mod ahead;
 pub mod capability;
 pub mod durations;
 pub mod features;
@@ -10,6 +11,7 @@ pub mod panics;
 pub mod plan;
 pub mod schedule;
 pub mod session;
+pub mod slots;
 pub mod snapshots;
 pub mod source;
 pub mod stop;

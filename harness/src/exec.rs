@@ -43,6 +43,7 @@ pub struct Cmd {
     pub(crate) env_remove: Vec<String>,
     pub(crate) cwd: Option<camino::Utf8PathBuf>,
     through_sudo: bool,
+    unhurried: bool,
     stdin: Vec<u8>,
     deadline: Duration,
     on_line: Option<LineHook>,
@@ -130,6 +131,7 @@ impl Cmd {
             env_remove: Vec::new(),
             cwd: None,
             through_sudo: false,
+            unhurried: false,
             stdin: Vec::new(),
             deadline: DEFAULT_DEADLINE,
             on_line: None,
@@ -203,6 +205,13 @@ impl Cmd {
         self
     }
 
+    /// The same command at the lowest priority: it, and all it starts, takes the time that nothing else wants.
+    #[must_use]
+    pub fn unhurried(mut self) -> Self {
+        self.unhurried = true;
+        self
+    }
+
     /// Runs it on the user's terminal, which it may ask on; gives its exit code. It has no deadline: a person has none.
     ///
     /// # Errors
@@ -230,8 +239,13 @@ impl Cmd {
     /// The argv that is started. sudo takes most variables away; it is told which to leave, since what is in an argv
     /// all can read.
     fn words(&self) -> Vec<String> {
+        let mut words = match self.unhurried {
+            true => ["nice", "-n", "19"].map(str::to_owned).to_vec(),
+            false => Vec::new(),
+        };
         if !self.through_sudo {
-            return self.argv.clone();
+            words.extend(self.argv.iter().cloned());
+            return words;
         }
         let own = self.env.iter().map(|(name, _)| name.as_str());
         let mut names: Vec<&str> = own.chain(["LC_ALL"]).collect();
@@ -240,7 +254,7 @@ impl Cmd {
                 .iter()
                 .filter(|name| std::env::var_os(name).is_some()),
         );
-        let mut words = vec!["sudo".to_owned(), "-n".to_owned()];
+        words.extend(["sudo".to_owned(), "-n".to_owned()]);
         words.push(format!("--preserve-env={}", names.join(",")));
         words.push("--".to_owned());
         words.extend(self.argv.iter().cloned());

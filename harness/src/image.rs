@@ -3,6 +3,7 @@
 //! An image is never used by a local tag: what others build from, and what machines pull, is what the
 //! registry has.
 
+mod ahead;
 mod bases;
 mod build;
 mod cache;
@@ -108,6 +109,8 @@ struct Inner {
     common: Arc<Common>,
     /// What was pushed in this run: references with tags.
     pushed: Mutex<BTreeSet<String>>,
+    /// Whether what is built here is only for the layer cache.
+    ahead: bool,
 }
 
 /// What is the same for all divisions of the registry.
@@ -140,6 +143,7 @@ impl Images {
             guest_source: guest_source.to_owned(),
             common: Arc::default(),
             pushed: Mutex::default(),
+            ahead: false,
         }))
     }
 
@@ -152,9 +156,7 @@ impl Images {
         organisation: &str,
         beginning: &[Pushed],
     ) -> Result<Self, ImageError> {
-        let shared = self.0.profile.bases.keys();
-        let shared: Vec<String> = shared.map(|r| untagged(r).to_owned()).collect();
-        let registry = self.0.registry.within(organisation, &shared).await?;
+        let registry = self.division(organisation).await?;
         let registry = registry.map_or_else(|| self.0.registry.clone(), Arc::new);
         for image in beginning {
             let names = (image.namespace.as_str(), image.name.as_str());
@@ -177,7 +179,15 @@ impl Images {
             guest_source: self.0.guest_source.clone(),
             common: self.0.common.clone(),
             pushed: Mutex::new(beginning.iter().flat_map(tags).collect()),
+            ahead: false,
         })))
+    }
+
+    /// A division of the registry, beside which the bases stand; `None` for a registry that cannot be divided.
+    async fn division(&self, organisation: &str) -> Result<Option<Registry>, ImageError> {
+        let shared = self.0.profile.bases.keys();
+        let shared: Vec<String> = shared.map(|r| untagged(r).to_owned()).collect();
+        Ok(self.0.registry.within(organisation, &shared).await?)
     }
 
     /// The registry they are pushed to.

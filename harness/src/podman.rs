@@ -42,6 +42,8 @@ pub struct Podman {
     temp: Option<Utf8PathBuf>,
     /// Whether its commands run as root, whoever the user is.
     rooted: bool,
+    /// Whether its commands run at the lowest priority.
+    unhurried: bool,
 }
 
 impl Podman {
@@ -59,6 +61,7 @@ impl Podman {
             access: None,
             temp: None,
             rooted: false,
+            unhurried: false,
         };
         let host = HostLimits::read();
         podman.write("containers.conf", &containers_conf(&host))?;
@@ -113,8 +116,26 @@ impl Podman {
         Ok(Self {
             access: self.access.clone(),
             rooted: true,
+            unhurried: self.unhurried,
             ..set_up
         })
+    }
+
+    /// The same podman, its commands at the lowest priority.
+    #[must_use]
+    pub fn unhurried(&self) -> Self {
+        Self {
+            unhurried: true,
+            ..self.clone()
+        }
+    }
+
+    /// A command at the priority of this podman's own.
+    pub(crate) fn paced(&self, cmd: Cmd) -> Cmd {
+        match self.unhurried {
+            true => cmd.unhurried(),
+            false => cmd,
+        }
     }
 
     /// Whether its commands run as root for an ordinary user.
@@ -183,7 +204,8 @@ impl Podman {
             || self.folder.join("registries.conf"),
             |a| a.registries_conf.clone(),
         );
-        let cmd = cmd
+        let cmd = self
+            .paced(cmd)
             .env(
                 "CONTAINERS_CONF",
                 self.folder.join("containers.conf").as_os_str(),

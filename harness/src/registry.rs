@@ -125,6 +125,15 @@ impl Registry {
         }))
     }
 
+    /// The same registry, its commands at the lowest priority.
+    #[must_use]
+    pub fn unhurried(self) -> Self {
+        Self {
+            podman: self.podman.unhurried(),
+            ..self
+        }
+    }
+
     /// The user's own registry. Nothing is started; it must answer.
     ///
     /// # Errors

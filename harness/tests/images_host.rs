@@ -337,6 +337,51 @@ async fn another_from_gives_another_parent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs podman and a registry"]
+async fn what_was_built_ahead_is_in_the_cache_and_nowhere_else() {
+    let host = Host::new();
+    let run = host.run();
+    let images = host.images(&run).await;
+    let (release, mut seen) = (ReleaseName::Old, run.recorder.watch());
+    let ahead = images.ahead().await.unwrap().unwrap();
+    ahead.build_ahead(&["above"], release, false).await.unwrap();
+    let line = images.divided("line-1", &[]).await.unwrap();
+    assert!(!line.was_pushed("registry.bootproof.test/demolab/below:latest"));
+    for name in ["below", "above"] {
+        let reference = format!("registry.bootproof.test/demolab/{name}:latest");
+        for registry in [images.registry(), line.registry()] {
+            let missing = registry.digest_of(&reference).await.unwrap_err();
+            assert!(
+                matches!(missing, RegistryError::NoSuchImage { .. }),
+                "{missing}"
+            );
+        }
+    }
+    let told = std::iter::from_fn(|| seen.try_recv().ok());
+    let images_told = told.filter(|e| {
+        matches!(
+            e.event,
+            Event::ImageBuilt { .. } | Event::ImagePushed { .. }
+        )
+    });
+    assert_eq!(images_told.count(), 0);
+    let options = BuildOptions::default();
+    let made = line
+        .build_all(&["above"], release, &options, &run.recorder)
+        .await
+        .unwrap();
+    let cached: Vec<_> = made.values().map(|(b, _)| (&*b.name, b.cached)).collect();
+    assert_eq!(cached, [("above", true), ("below", true)]);
+    // Other sources are another image, whatever was built ahead.
+    host.write("above/more", "even more\n");
+    let made = line.build_all(&["above"], release, &options, &run.recorder);
+    assert!(!made.await.unwrap()["above"].0.cached);
+    for registry in [line.registry(), ahead.registry(), images.registry()] {
+        registry.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a registry"]
 async fn a_registry_dies_with_its_guard() {
     let host = Host::new();

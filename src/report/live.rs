@@ -2,6 +2,7 @@
 //! plain lines, as many as the reader wants.
 
 mod forecast;
+mod mark;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::forecast::Forecast;
+use self::mark::Marks;
 use super::paint::{Paint, duration};
 
 /// How often a spinner turns.
@@ -109,14 +111,21 @@ struct Live {
     printed: Instant,
     forecast: Forecast,
     counts: BTreeMap<Verdict, usize>,
+    marks: Marks,
     planned: BTreeMap<String, PlannedScenario>,
+    /// What the scenarios' steps say, by id.
+    steps: BTreeMap<String, Vec<String>>,
     open: BTreeMap<String, Open>,
 }
 
 /// A scenario under way.
 struct Open {
     bar: Option<ProgressBar>,
+    mark: String,
     step: String,
+    /// Which of its scenario's steps it is, and of how many: `(2 of 5)`.
+    place: String,
+    next: Option<String>,
     doing: String,
     console: String,
 }
@@ -139,14 +148,15 @@ impl Live {
             printed: Instant::now(),
             forecast: Forecast::default(),
             counts: BTreeMap::new(),
+            marks: Marks::default(),
             planned: BTreeMap::new(),
+            steps: BTreeMap::new(),
             open: BTreeMap::new(),
         }
     }
 
     fn take(&mut self, envelope: &Envelope) {
-        let line = self.line(envelope);
-        if let Some(line) = line {
+        if let Some(line) = self.marked(envelope) {
             self.print(&line);
         }
         let whole = matches!(
@@ -191,12 +201,9 @@ impl Live {
             whole.set_message(self.how_far());
         }
         if self.progress == Progress::Ci && self.printed.elapsed() >= SILENCE {
-            let now: Vec<_> = self
-                .open
-                .values()
-                .map(|open| format!("{} · {}", open.step, plain(&open.doing)))
-                .collect();
-            self.print(&format!("          still: {}", now.join("; ")));
+            let now: Vec<_> = self.open.values().flat_map(|open| open.still()).collect();
+            let lines: Vec<_> = now.iter().map(|l| format!("   still  {l}")).collect();
+            self.print(&lines.join("\n"));
         }
     }
 
@@ -214,7 +221,11 @@ impl Live {
             // What goes on below the first line is set in as far.
             let body = line.trim_start_matches('\n');
             let space = &line[..line.len() - body.len()];
-            format!("{space}{stamp} {body}")
+            let below = match self.marks.are_set() {
+                true => body.replace('\n', &format!("\n{:1$}", "", stamp.len() + 1)),
+                false => body.to_owned(),
+            };
+            format!("{space}{stamp} {below}")
         });
         let line = stamped.as_deref().unwrap_or(line);
         match &self.bars {
@@ -222,6 +233,20 @@ impl Live {
             Some(bars) => drop(bars.println(line)),
             None => drop(writeln!(std::io::stderr(), "{line}")),
         }
+    }
+
+    /// The line that stays, each of its lines with the mark of whose it is.
+    fn marked(&mut self, envelope: &Envelope) -> Option<String> {
+        let line = self.line(envelope)?;
+        if !self.marks.are_set() || matches!(envelope.event, Event::RunStarted { .. }) {
+            return Some(line);
+        }
+        let mark = self.paint.dim(&self.marks.of(envelope.scenario.as_deref()));
+        let marked = line.split('\n').map(|line| match line {
+            "" => String::new(),
+            line => format!("{mark}{line}"),
+        });
+        Some(marked.collect::<Vec<_>>().join("\n"))
     }
 
     /// Keeps track of an event; gives the line that stays, when one does.
@@ -249,14 +274,21 @@ impl Live {
             }
             Event::Planned { scenarios } => {
                 self.forecast.plan(scenarios);
+                self.marks.plan(scenarios);
                 self.planned = scenarios
                     .iter()
                     .map(|s| (s.id.clone(), s.clone()))
                     .collect();
                 None
             }
-            Event::Expected { jobs, seconds } => {
+            Event::Expected {
+                jobs,
+                seconds,
+                steps,
+            } => {
                 self.forecast.expect(*jobs, seconds);
+                self.marks.expect(*jobs);
+                self.steps.clone_from(steps);
                 None
             }
             Event::ScenarioStarted { attempt } => {
@@ -278,16 +310,30 @@ impl Live {
                     id.to_owned(),
                     Open {
                         bar,
+                        mark: self.marks.of(Some(id)),
                         step: String::new(),
+                        place: String::new(),
+                        next: None,
                         doing: String::new(),
                         console: String::new(),
                     },
                 );
                 (self.progress != Progress::Quiet).then_some(line)
             }
-            Event::StepStarted { keyword, text, .. } => {
+            Event::StepStarted {
+                index,
+                keyword,
+                text,
+                ..
+            } => {
                 let open = self.open.get_mut(id?)?;
+                let steps = self.steps.get(id?).map_or(&[][..], Vec::as_slice);
                 open.step = format!("{keyword} {text}");
+                open.place = match steps.len() {
+                    0 => String::new(),
+                    all => format!("({} of {all})", index + 1),
+                };
+                open.next = steps.get(index + 1).cloned();
                 open.doing.clear();
                 if let Some(bar) = &open.bar {
                     bar.reset_elapsed();
@@ -300,16 +346,10 @@ impl Live {
                 message,
                 ..
             } => {
-                let side_by_side = self.open.len() > 1;
                 let open = self.open.get(id?)?;
                 let word = paint.verdict(*verdict, &format!("{:>8}", verdict.as_str()));
                 let took = paint.dim(&format!("({})", duration(*seconds)));
-                let of = if side_by_side {
-                    format!(" {}", paint.dim(id?))
-                } else {
-                    String::new()
-                };
-                let mut line = format!("{word}  {} {took}{of}", open.step);
+                let mut line = format!("{word}  {} {took}", open.step);
                 let shown = if *verdict == Verdict::Passed {
                     None
                 } else {
@@ -376,9 +416,23 @@ impl Live {
 }
 
 impl Open {
+    /// What a log says of it that has been silent for long: how far it is, and what comes next.
+    fn still(&self) -> Vec<String> {
+        let mut now = format!("{}{} {}", self.mark, self.step, self.place);
+        if !self.doing.is_empty() {
+            now.push_str(&format!(" · {}", plain(&self.doing)));
+        }
+        let next = self.next.as_ref();
+        let next = next.map(|next| format!("{}next: {next}", self.mark));
+        std::iter::once(now).chain(next).collect()
+    }
+
     fn refresh(&self, paint: Paint) {
         let Some(bar) = &self.bar else { return };
-        let mut message = self.step.clone();
+        let mut message = format!("{}{}", paint.dim(&self.mark), self.step);
+        if !self.place.is_empty() {
+            message.push_str(&format!(" {}", paint.dim(&self.place)));
+        }
         for part in [&self.doing, &self.console] {
             if !part.is_empty() {
                 message.push_str(" · ");
@@ -403,105 +457,4 @@ fn plain(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use bootproof_harness::evidence::Recorder;
-
-    use super::*;
-    use crate::report::summary::tests::{finish, started, step};
-
-    #[test]
-    fn plain_lines_tell_the_story() {
-        let recorder = Recorder::unrecorded();
-        let mut seen = recorder.watch();
-        started(&recorder);
-        let two = recorder.within("a.feature:2");
-        two.record(Event::ScenarioStarted { attempt: 1 });
-        two.record(Event::StepStarted {
-            index: 0,
-            keyword: "When".to_owned(),
-            text: "it boots".to_owned(),
-            line: 3,
-        });
-        two.doing("boot 1 of homepage");
-        two.doing("boot 1 of homepage");
-        two.record(Event::StepFinished {
-            index: 0,
-            verdict: Verdict::Error,
-            seconds: 2.0,
-            message: Some("no answer".to_owned()),
-        });
-        two.record(Event::ScenarioFinished {
-            verdict: Verdict::Error,
-            reason: Some("no answer".to_owned()),
-            seconds: 2.0,
-        });
-        recorder
-            .within("a.feature:5")
-            .record(Event::ScenarioFinished {
-                verdict: Verdict::Blocked,
-                reason: Some("it starts from \"scenario 2\", which did not pass".to_owned()),
-                seconds: 0.0,
-            });
-        let mut live = Live::new(Progress::Plain, Paint(false), None);
-        let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
-            .filter_map(|e| live.line(&e))
-            .map(|line| line.split(" · 0 ms").collect())
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                "bootproof 0.1.0 · run 0badcafe · profile debian · tcg (no /dev/kvm)",
-                "\nscenario 2 a.feature:2",
-                "          boot 1 of homepage",
-                "   error  When it boots (2.0 s)\n          no answer",
-                "error scenario 2 · 1 of 3 · 1 error",
-                "\nblocked scenario 5: it starts from \"scenario 2\", which did not pass",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_quiet_run_tells_what_did_not_pass_and_nothing_else() {
-        let recorder = Recorder::unrecorded();
-        let mut seen = recorder.watch();
-        started(&recorder);
-        for (line, verdict) in [(2, Verdict::Passed), (5, Verdict::Failed)] {
-            let scenario = recorder.within(&format!("a.feature:{line}"));
-            scenario.record(Event::ScenarioStarted { attempt: 1 });
-            scenario.doing("something");
-            step(&scenario, 0, Some(verdict));
-            finish(&scenario, verdict);
-        }
-        let mut live = Live::new(Progress::Quiet, Paint(false), None);
-        let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
-            .filter_map(|e| live.line(&e))
-            .skip(1)
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                "  failed  Given step 0 (1.0 s)\n          no answer",
-                "failed scenario 5 a.feature:5",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_forecast_is_told_in_minutes() {
-        let told: Vec<_> = [5, 60, 61, 600].map(Duration::from_secs).map(about).into();
-        assert_eq!(
-            told,
-            [
-                "less than a minute left",
-                "about 1 min left",
-                "about 2 min left",
-                "about 10 min left"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_console_cannot_move_the_cursor() {
-        assert_eq!(plain("a\x1b[2Jb\r"), "a[2Jb");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 mod record;
 mod runner;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,9 +18,11 @@ use cucumber::{Cucumber, cli, parser};
 use futures::future::LocalBoxFuture;
 use futures::stream::{self, LocalBoxStream};
 
+use super::ahead;
 use super::features::FeatureFile;
-use super::plan::{Plan, Scenario};
-use super::schedule::Node;
+use super::plan::{Plan, Scenario, Tier};
+use super::schedule::{Node, Schedule};
+use super::slots::Slots;
 use super::stop::Stop;
 
 /// A scenario that begins.
@@ -53,7 +56,7 @@ pub trait Stage<W>: 'static {
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// How many lines of scenarios side by side.
-    pub jobs: usize,
+    pub slots: Slots,
     /// How often an error is repeated.
     pub retries: u32,
     /// How long a scenario may take.
@@ -70,12 +73,16 @@ pub struct Chosen {
     node: Node,
 }
 
-/// The chosen scenarios of a plan; `skip` says why this host cannot run one.
+/// The chosen scenarios of a plan; `seconds` is what they took at last, by id, and `skip` says why this host cannot run
+/// one.
 pub fn chosen(
     plan: &Plan,
     indexes: &[usize],
+    seconds: &BTreeMap<String, f64>,
     skip: impl Fn(&Scenario) -> Option<String>,
 ) -> Vec<Chosen> {
+    let scenarios: Vec<&Scenario> = indexes.iter().map(|i| &plan.scenarios[*i]).collect();
+    let a_step = seconds_a_step(&scenarios, seconds);
     let place = |index: usize| indexes.iter().position(|i| *i == index);
     indexes
         .iter()
@@ -89,13 +96,51 @@ pub fn chosen(
                 node: Node {
                     parent: scenario.parent.and_then(place),
                     children: scenario.children,
-                    steps: scenario.steps.len(),
+                    cost: cost(&scenario, seconds, a_step),
+                    rank: ahead::rank(&scenario),
+                    machine: scenario.tier == Tier::Machine,
                     skip: skip(&scenario),
                 },
                 scenario,
             }
         })
         .collect()
+}
+
+/// The places of the chosen scenarios in the order in which they are likely to begin, and of those that begin at once.
+pub fn order(chosen: &[Chosen], slots: Slots) -> (Vec<usize>, Vec<usize>) {
+    let nodes = chosen.iter().map(|c| c.node.clone()).collect();
+    let mut schedule = Schedule::new(nodes, slots, 0);
+    schedule.decide();
+    let begin = schedule.start().into_iter().map(|(index, _)| index);
+    let begin = begin.collect();
+    let order = schedule.order().iter().copied();
+    let runs = |index: &usize| chosen[*index].node.skip.is_none();
+    (order.filter(runs).collect(), begin)
+}
+
+/// What a step takes on average in the scenarios that have run before; 1 where none has.
+fn seconds_a_step(scenarios: &[&Scenario], seconds: &BTreeMap<String, f64>) -> f64 {
+    let known = scenarios
+        .iter()
+        .filter_map(|s| Some((*seconds.get(&s.id)?, s.steps.len())));
+    let (mut took, mut steps) = (0.0, 0);
+    for (seconds, count) in known {
+        took += seconds;
+        steps += count;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a run has few steps")]
+    match steps {
+        0 => 1.0,
+        steps => took / steps as f64,
+    }
+}
+
+/// How long a scenario is likely to take: as long as at last, or by its steps.
+fn cost(scenario: &Scenario, seconds: &BTreeMap<String, f64>, a_step: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a scenario has few steps")]
+    let by_steps = scenario.steps.len() as f64 * a_step;
+    seconds.get(&scenario.id).copied().unwrap_or(by_steps)
 }
 
 /// Runs the chosen scenarios to their end, or until asked to stop; everything goes to the record.

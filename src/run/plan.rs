@@ -1,6 +1,6 @@
 //! The scenarios of the feature files, what each starts from, and which of them were chosen.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use bootproof_harness::evidence::PlannedScenario;
@@ -292,6 +292,17 @@ impl Plan {
             }
         }
         chosen.into_iter().collect()
+    }
+
+    /// What the steps of the chosen scenarios say, by id.
+    pub fn phrases(&self, chosen: &[usize]) -> BTreeMap<String, Vec<String>> {
+        let says = |step: &gherkin::Step| format!("{} {}", step.keyword.trim(), step.value);
+        let of = |i: &usize| {
+            let scenario = &self.scenarios[*i];
+            let says = scenario.steps.iter().map(says).collect();
+            (scenario.id.clone(), says)
+        };
+        chosen.iter().map(of).collect()
     }
 
     /// The chosen scenarios as the record holds them.

@@ -1,9 +1,10 @@
 //! One run from its first event to its last, with everything on the host swept in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder, Work};
@@ -17,7 +18,7 @@ use bootproof_harness::privilege::{self, PrivilegeError};
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Remote;
 use bootproof_harness::run::{Dirs, Keep, Run, RunId, open_to_qemu};
-use bootproof_steps::{Options, Shared, World};
+use bootproof_steps::{Building, Options, Shared, World};
 use camino::{Utf8Path, Utf8PathBuf};
 use cucumber::World as _;
 use futures::FutureExt as _;
@@ -27,8 +28,9 @@ use super::features::FeatureFile;
 use super::host::{self, Rules};
 use super::live::Live;
 use super::plan::{Plan, Tier};
+use super::slots::Slots;
 use super::stop::{self, Ask, Stop};
-use super::{durations, out, panics, words};
+use super::{ahead, durations, out, panics, words};
 use crate::assets::Places;
 use crate::attest::Attest;
 use crate::attest::begin::{Prepared, prepare};
@@ -135,7 +137,9 @@ struct Begun {
     prepared: Prepared,
     attest: Attest,
     /// How many storylines go side by side.
-    jobs: usize,
+    slots: Slots,
+    /// What the scenarios took at last, by id.
+    seconds: BTreeMap<String, f64>,
     /// Keeps sudo from forgetting.
     _sudo: Option<AbortOnDrop>,
 }
@@ -199,7 +203,8 @@ async fn begin(
         probed,
         prepared,
         attest: asked.attest.clone(),
-        jobs: 1,
+        slots: Slots::ONE,
+        seconds: BTreeMap::new(),
         _sudo: sudo,
     })
 }
@@ -223,6 +228,15 @@ async fn sudo(tiers: &BTreeSet<Tier>) -> Option<AbortOnDrop> {
 
 /// A task that ends with what it is for.
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl AbortOnDrop {
+    /// Ends it, and waits until it has let go of everything.
+    async fn end(&mut self) {
+        self.0.abort();
+        // It was cut, or was over before.
+        let _ = (&mut self.0).await;
+    }
+}
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -253,7 +267,9 @@ impl Begun {
         let recorder = self.run.recorder.clone();
         let reporter = tokio::spawn(live::show(recorder.watch(), asked.progress));
         panics::take_over(recorder.clone());
-        self.jobs = self.side_by_side(asked.jobs, asked.registry.is_some());
+        self.slots = self.side_by_side(asked.jobs, asked.registry.is_some());
+        let (profile, accel) = (&self.profile.name, self.run.accel.as_str());
+        self.seconds = durations::known(&self.run.dirs.state, profile, accel);
         self.record_the_beginning(&asked);
         let watcher = tokio::spawn(record_the_interruption(recorder.clone(), stop.clone()));
         let budget = asked.run_budget.map(|budget| {
@@ -315,15 +331,24 @@ impl Begun {
         };
         let slowness = self.run.accel.slowness() * self.run.timeout_scale;
         let rules = Rules {
-            jobs: self.jobs,
+            slots: self.slots,
             retries: asked.retry_errors,
             budget: asked.scenario_budget.mul_f64(slowness),
         };
         let capability = &self.capability;
-        let chosen = host::chosen(&asked.plan, &asked.chosen, |s| capability.lacks(s));
+        let chosen = host::chosen(&asked.plan, &asked.chosen, &self.seconds, |s| {
+            capability.lacks(s)
+        });
         let shared = Shared::new(self.run.clone(), self.profile.clone(), options);
         let stage = Live::new(shared.clone());
         let collection = World::collection();
+        let (order, at_once) = host::order(&chosen, self.slots);
+        let builds = match self.run.cold {
+            true => Vec::new(),
+            false => ahead::builds(&asked.plan, &asked.chosen, (&order, &at_once)),
+        };
+        let building = build_ahead(shared.clone(), builds, recorder.clone(), stop.clone());
+        let mut building = AbortOnDrop(tokio::spawn(building));
         host::run(
             &asked.files,
             chosen,
@@ -334,6 +359,7 @@ impl Begun {
             stop,
         )
         .await;
+        building.end().await;
         let out = &self.run.dirs.out;
         if let Some(changed) = self.prepared.changed(&self.profile, out).await {
             recorder.record(changed);
@@ -350,16 +376,15 @@ impl Begun {
     }
 
     /// As many storylines as were asked for, or as the host has processors for, and have room in memory.
-    fn side_by_side(&self, asked: Option<usize>, one_registry: bool) -> usize {
+    fn side_by_side(&self, asked: Option<usize>, one_registry: bool) -> Slots {
         if one_registry && asked.is_none_or(|asked| asked > 1) {
-            if asked.is_none() {
-                return 1;
+            if asked.is_some() {
+                self.run.recorder.record(Event::Warning {
+                    message: "storylines run one after the other: in a registry of your own they would move each other's tags"
+                        .to_owned(),
+                });
             }
-            self.run.recorder.record(Event::Warning {
-                message: "storylines run one after the other: in a registry of your own they would move each other's tags"
-                    .to_owned(),
-            });
-            return 1;
+            return Slots::ONE;
         }
         let each = u64::from(self.profile.machine.memory_mib).max(1);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -367,21 +392,18 @@ impl Begun {
             .unwrap_or(1)
             .max(1);
         let wanted = asked.unwrap_or((processors / of_each).max(1));
-        let Some(free) = self.capability.memory_mib else {
-            return wanted;
-        };
-        let room = usize::try_from(free / each).unwrap_or(usize::MAX).max(1);
-        if let Some(asked) = asked
-            && room < asked
+        let slots = Slots::within(wanted, each, self.capability.memory_mib);
+        if let (Some(asked), Some(free)) = (asked, self.capability.memory_mib)
+            && slots.lines < asked
         {
+            let (room, need) = (slots.lines, each * asked as u64);
             self.run.recorder.record(Event::Warning {
                 message: format!(
-                    "{asked} storylines side by side need {} MiB of memory and {free} MiB are free: {room} run",
-                    each * asked as u64
+                    "{asked} storylines side by side need {need} MiB of memory and {free} MiB are free: {room} run"
                 ),
             });
         }
-        wanted.min(room)
+        slots
     }
 
     fn record_the_beginning(&self, asked: &Asked) {
@@ -432,10 +454,10 @@ impl Begun {
         {
             self.run.recorder.record(Event::NoRestore { why });
         }
-        let (profile, accel) = (&self.profile.name, self.run.accel.as_str());
         self.run.recorder.record(Event::Expected {
-            jobs: self.jobs,
-            seconds: durations::known(&self.run.dirs.state, profile, accel),
+            jobs: self.slots.lines,
+            seconds: self.seconds.clone(),
+            steps: asked.plan.phrases(&asked.chosen),
         });
         let (began, took) = self.probed;
         let what = "what this host can do";
@@ -545,6 +567,23 @@ async fn record_the_interruption(recorder: Recorder, stop: Stop) {
         recorder.record(Event::Interrupted {
             signal: by.to_owned(),
         });
+    }
+}
+
+/// Builds what later steps will ask for, until all is built or the run is asked to stop. What fails is left to the step,
+/// which has the last word.
+async fn build_ahead(shared: Arc<Shared>, builds: Vec<Building>, recorder: Recorder, stop: Stop) {
+    let work = async {
+        for building in builds {
+            if let Err(error) = shared.build_ahead(&building).await {
+                let names = building.names.join(", ");
+                recorder.doing(format!("{names} cannot be built ahead: {error}"));
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        _ = stop.times(1) => {}
     }
 }
 

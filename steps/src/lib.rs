@@ -2,6 +2,7 @@
 //!
 //! A definition parses a phrase into typed parameters, calls the harness and asserts at most one thing.
 
+mod ahead;
 mod chapter;
 mod error;
 mod line;
@@ -13,6 +14,7 @@ mod unit;
 mod vocabulary;
 mod world;
 
+pub use ahead::{Building, ImagePhrase, image_phrase};
 pub use error::{StepError, chain};
 pub use shared::{Options, Shared};
 pub use vocabulary::{

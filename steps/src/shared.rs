@@ -22,6 +22,7 @@ use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
 
 use crate::StepError;
+use crate::ahead::Building;
 use crate::line::{Line, Tags};
 use crate::subject::{Fetched, Subject, at_fault};
 use crate::world::Entered;
@@ -72,6 +73,8 @@ pub struct Shared {
     building: OnceCell<File>,
     pages: Pages,
     images: OnceCell<Images>,
+    /// Where images are built before a step asks for them.
+    ahead: OnceCell<Option<Images>>,
     machines: OnceCell<Machines>,
     lines: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Line>>>>>,
     /// How many divisions the registry has.
@@ -100,6 +103,7 @@ impl Shared {
             profile: Arc::new(profile),
             options,
             images: OnceCell::new(),
+            ahead: OnceCell::new(),
             machines: OnceCell::new(),
             lines: Mutex::default(),
             divisions: AtomicUsize::new(0),
@@ -129,6 +133,9 @@ impl Shared {
         }
         if let Ok(browser) = &self.browser {
             browser.stop().await;
+        }
+        if let Some(Some(ahead)) = self.ahead.get() {
+            errors.extend(ahead.registry().stop().await.map_err(at_fault).err());
         }
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
@@ -183,6 +190,23 @@ impl Shared {
     /// The images, in a registry that answers; a line has a division of its own.
     async fn images(&self) -> Result<&Images, StepError> {
         self.images.get_or_try_init(|| self.open_images()).await
+    }
+
+    /// Builds images before a step asks for them, so that the step finds them in the cache of layers; nothing that a
+    /// storyline sees is changed by it. Not in a registry of the user's own.
+    ///
+    /// # Errors
+    /// When they cannot be built, which only the step that asks for them makes a verdict of.
+    pub async fn build_ahead(&self, building: &Building) -> Result<(), StepError> {
+        let open = async || self.images().await?.ahead().await.map_err(at_fault);
+        let Some(ahead) = self.ahead.get_or_try_init(open).await? else {
+            return Ok(());
+        };
+        let names: Vec<&str> = building.names.iter().map(String::as_str).collect();
+        ahead
+            .build_ahead(&names, building.release, building.updated)
+            .await
+            .map_err(at_fault)
     }
 
     async fn open_images(&self) -> Result<Images, StepError> {

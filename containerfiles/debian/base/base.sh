@@ -2,6 +2,9 @@
 # Makes a bootable base image from Debian's packages: root file system, ostree commit, OCI directory.
 # Runs as root inside the builder container (see builder.sh). The guest client is expected at $BOOTPROOF_CLIENT.
 # usage: bash base.sh SUITE OUT_OCI_DIR
+#        bash base.sh --unpack SUITE
+# The second makes what needs no client, so that it can be compiled meanwhile: the first goes on with it, when it has the
+# same $BOOTPROOF_WORK.
 set -Eeuo pipefail
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,16 +15,17 @@ say() { printf 'base: %s\n' "$*"; }
 die() { printf 'base: error: %s\n' "$*" >&2; exit 1; }
 trap 'die "line $LINENO: $BASH_COMMAND failed"' ERR
 
-[ $# -eq 2 ] || die "usage: bash base.sh SUITE OUT_OCI_DIR"
-suite=$1 out=$2
+[ $# -eq 2 ] || die "usage: bash base.sh SUITE OUT_OCI_DIR, or bash base.sh --unpack SUITE"
+if [ "$1" = --unpack ]; then suite=$2 out=; else suite=$1 out=$2; fi
 [ "$(id -u)" -eq 0 ] || die "must run as root: a root file system has files of other users"
-[ -x "$client" ] || die "no guest client at $client (set BOOTPROOF_CLIENT)"
+[ -z "$out" ] || [ -x "$client" ] || die "no guest client at $client (set BOOTPROOF_CLIENT)"
 
 work=$(mktemp -d "${BOOTPROOF_WORK:-/var/tmp}/base-$suite.XXXXXX")
 root=$work/root
+unpacked=${BOOTPROOF_WORK:-/var/tmp}/unpacked-$suite
 cleanup() {
 	umount_api
-	rm -rf --one-file-system "$work" "$out.partial"
+	rm -rf --one-file-system "$work" ${out:+"$out.partial"}
 }
 trap cleanup EXIT
 
@@ -58,7 +62,6 @@ unpack() {
 configure() {
 	say "configuring"
 	cp -rT --no-preserve=mode,ownership "$recipe/files" "$root"
-	install -m755 "$client" "$root/usr/bin/bootc"
 	ln -sfn ../locale.conf "$root/etc/default/locale"
 	ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 	: >"$root/etc/machine-id"
@@ -184,11 +187,21 @@ commit() {
 }
 
 started=$SECONDS
-unpack
-mount_api
-configure
-kernel
-umount_api
+if [ -z "$out" ] || [ ! -d "$unpacked" ]; then
+	unpack
+	mount_api
+	configure
+	kernel
+	umount_api
+else
+	mv "$unpacked" "$root"
+fi
+if [ -z "$out" ]; then
+	mv "$root" "$unpacked"
+	say "unpacked in $((SECONDS - started)) s"
+	exit
+fi
+install -m755 "$client" "$root/usr/bin/bootc"
 layout
 commit
 say "done in $((SECONDS - started)) s"

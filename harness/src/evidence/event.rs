@@ -288,6 +288,9 @@ pub enum Event {
         jobs: usize,
         /// Seconds by scenario, for those that have passed before.
         seconds: BTreeMap<String, f64>,
+        /// What the steps say, by scenario: how far each is, and what comes next. Older records do not say.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        steps: BTreeMap<String, Vec<String>>,
     },
     /// A scenario begins.
     ScenarioStarted {

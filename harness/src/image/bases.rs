@@ -4,6 +4,8 @@
 //! been through podman, so that its layers are compressed as podman compresses: an image built on it then
 //! has the same digest in every run, whether podman still knows where it got the layers from or not.
 
+mod unpack;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,12 +128,15 @@ impl Maker<'_> {
     async fn make(&self) -> Result<Utf8PathBuf, ImageError> {
         let what = format!("make {}", self.recipe.reference);
         let builder = self.builder_key()?;
-        let client = self.client(&builder).await?;
+        let (client, unpacked) = self.client_and_root(&builder).await?;
         let key = self.base_key(&builder, &client)?;
         let finished = self.cache().join("bases").join(&key);
         let _lock = self.lock(&format!("base-{key}")).await?;
         cache::sweep_partial(&finished)?;
         if finished.join("oci/index.json").exists() {
+            if let Some(unpacked) = unpacked {
+                unpacked.remove(self)?;
+            }
             return Ok(finished);
         }
         let span = self.recorder.span(Work::ImageBuild, what);
@@ -141,6 +146,10 @@ impl Maker<'_> {
         let entry = ledger.own(Resource::Folder {
             path: folder.clone(),
         })?;
+        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        if let Some(unpacked) = unpacked {
+            unpacked.move_to(self, &folder.join("work"))?;
+        }
         self.base(&folder, &builder, &client).await?;
         std::fs::rename(&folder, &finished).map_err(file_error(&finished))?;
         ledger.release(entry)?;
@@ -180,12 +189,18 @@ impl Maker<'_> {
             .arg(&tar)
             .env("TMPDIR", folder.as_str())
             .as_root();
-        self.step("the builder", cmd).await?;
+        self.step("the builder", podman.paced(cmd)).await?;
         let import = podman.podman().args(["import", "--quiet", &tar, &image]);
         self.step("the builder's image", import).await?;
         std::fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
         self.images.run().ledger.release(entry)?;
         Ok(image)
+    }
+
+    /// The folder of the guest client, when it was compiled before.
+    fn finished_client(&self, builder: &str) -> Result<Option<Utf8PathBuf>, ImageError> {
+        let folder = self.cache().join("clients").join(self.client_key(builder)?);
+        Ok(folder.join("bootc").exists().then_some(folder))
     }
 
     /// The folder with the guest client.
@@ -365,11 +380,12 @@ impl Maker<'_> {
     /// Runs one step and gives what it printed; its lines are shown as they come.
     async fn step(&self, what: &str, cmd: Cmd) -> Result<String, ImageError> {
         let recorder = self.recorder.clone();
-        recorder.doing(what);
+        let place = place_of(what);
+        recorder.doing(format!("{place}{what}"));
         let shown = recorder.clone();
         let output = cmd
             .deadline(self.images.run().host_deadline(RECIPE_STEP))
-            .on_line(move |line| shown.doing(line))
+            .on_line(move |line| shown.doing(format!("{place}{line}")))
             .run()
             .await
             .map_err(|source| self.failed(what, source))?;
@@ -415,6 +431,16 @@ impl Maker<'_> {
         self.images.record_push(&pushed, self.recorder);
         span.done();
         Ok(digest)
+    }
+}
+
+/// How far the making of a base is, on a host where nothing of it is there yet, for the steps that take long.
+fn place_of(what: &str) -> &'static str {
+    match what {
+        "the builder" => "1 of 3, next the client and the base: ",
+        "the client" => "2 of 3, next the base: ",
+        base if base.starts_with("the base of ") => "3 of 3, next the images: ",
+        _ => "",
     }
 }
 

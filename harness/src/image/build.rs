@@ -54,7 +54,7 @@ impl Images {
             false => String::new(),
         };
         // Whoever wants the same image meanwhile finds it in the layer cache.
-        let turn = self.turn(name);
+        let turn = self.turn(&format!("{name} {release} {fresh}"));
         let _turn = turn.lock().await;
         if fresh && let Some(built) = self.updated().get(&key) {
             return Ok(Built {

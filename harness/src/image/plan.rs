@@ -54,25 +54,44 @@ impl Plan {
 }
 
 /// The images of the profile an image is built from.
-fn parents(
+pub(super) fn parents(
     profile: &Profile,
     name: &str,
     release: ReleaseName,
     options: &BuildOptions,
 ) -> Result<BTreeSet<String>, ImageError> {
-    let spec = &profile.images[name];
-    let (_, file) = place(spec, options);
-    let text = std::fs::read_to_string(&file).map_err(super::file_error(&file))?;
-    let parsed = containerfile::parse(&file, &text).map_err(ImageError::Containerfile)?;
-    let needs = parsed.needs(&profile.build_args(spec, release));
-    Ok(needs
+    Ok(references(profile, name, release, options)?
         .iter()
         .filter_map(|reference| profile.image_of(reference))
         .map(|image| image.name.clone())
         .collect())
 }
 
+/// All that an image of the profile is built from.
+fn references(
+    profile: &Profile,
+    name: &str,
+    release: ReleaseName,
+    options: &BuildOptions,
+) -> Result<Vec<String>, ImageError> {
+    let spec = &profile.images[name];
+    let (_, file) = place(spec, options);
+    let text = std::fs::read_to_string(&file).map_err(super::file_error(&file))?;
+    let parsed = containerfile::parse(&file, &text).map_err(ImageError::Containerfile)?;
+    Ok(parsed.needs(&profile.build_args(spec, release)))
+}
+
 impl Images {
+    /// All that an image of the profile is built from.
+    pub(super) fn needs(
+        &self,
+        name: &str,
+        release: ReleaseName,
+        options: &BuildOptions,
+    ) -> Result<Vec<String>, ImageError> {
+        references(&self.0.profile, name, release, options)
+    }
+
     /// The images asked for and all they are built from, but for what was pushed in this run and not asked for.
     ///
     /// # Errors
@@ -127,9 +146,12 @@ impl Images {
             [] => usual.clone(),
             tags => Arc::new(tags.to_vec()),
         };
-        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+        let at_once = match self.0.ahead {
+            true => 1,
+            false => std::thread::available_parallelism().map_or(2, usize::from),
+        };
         let turns = Arc::new(Semaphore::new(at_once));
-        let mut builds: JoinSet<Result<(Built, Pushed), ImageError>> = JoinSet::new();
+        let mut builds: JoinSet<Result<(Built, Option<Pushed>), ImageError>> = JoinSet::new();
         let (mut begun, mut done) = (BTreeSet::new(), BTreeSet::new());
         let mut pushed = BTreeMap::new();
         loop {
@@ -145,16 +167,21 @@ impl Images {
                     // Never closed, so that a turn always comes.
                     let _turn = turns.acquire().await.ok();
                     let built = images.build(&name, release, &options, &recorder).await?;
+                    if images.0.ahead && !images.is_stood_on(&built.name, release) {
+                        return Ok((built, None));
+                    }
                     let pushed = images.push(&built, &tags, &recorder).await?;
-                    Ok((built, pushed))
+                    Ok((built, Some(pushed)))
                 });
             }
             let Some(ended) = builds.join_next().await else {
                 return Ok(pushed);
             };
             let (built, image) = ended??;
-            done.insert(image.name.clone());
-            pushed.insert(image.name.clone(), (built, image));
+            done.insert(built.name.clone());
+            if let Some(image) = image {
+                pushed.insert(image.name.clone(), (built, image));
+            }
         }
     }
 }

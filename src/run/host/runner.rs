@@ -81,7 +81,7 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
         events.send(Cucumber::Started).await;
         let cast = self.cast(features).await;
         let nodes = self.chosen.iter().map(|c| c.node.clone()).collect();
-        let mut schedule = Schedule::new(nodes, self.rules.jobs, self.rules.retries);
+        let mut schedule = Schedule::new(nodes, self.rules.slots, self.rules.retries);
         let mut running = FuturesUnordered::new();
         loop {
             if self.stop.asked().is_none() {

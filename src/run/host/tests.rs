@@ -105,7 +105,7 @@ async fn run_with(text: &str, rules: Rules, stop: stop::Stop) -> Ran {
     let (plan, problems) = Plan::build(&files);
     assert!(problems.is_empty(), "{problems:?}");
     let all: Vec<usize> = (0..plan.scenarios.len()).collect();
-    let chosen = chosen(&plan, &all, |s| {
+    let chosen = chosen(&plan, &all, &BTreeMap::new(), |s| {
         s.tags
             .contains(&"no".to_owned())
             .then(|| "no machine here".to_owned())
@@ -133,9 +133,16 @@ async fn run_with(text: &str, rules: Rules, stop: stop::Stop) -> Ran {
     }
 }
 
+fn lines(lines: usize) -> Slots {
+    Slots {
+        lines,
+        aside: false,
+    }
+}
+
 fn rules() -> Rules {
     Rules {
-        jobs: 1,
+        slots: lines(1),
         retries: 0,
         budget: Duration::from_secs(60),
     }
@@ -301,7 +308,10 @@ async fn the_record_holds_a_steps_start_before_its_work() {
 #[tokio::test]
 async fn two_jobs_run_side_by_side() {
     let (ask, stop) = stop::pair();
-    let rules = Rules { jobs: 2, ..rules() };
+    let rules = Rules {
+        slots: lines(2),
+        ..rules()
+    };
     let text =
         "Feature: a\n  Scenario: one\n    Given it hangs\n  Scenario: two\n    Given it passes\n";
     let watched = run_with(text, rules, stop);
@@ -312,4 +322,22 @@ async fn two_jobs_run_side_by_side() {
     let (ran, ()) = tokio::join!(watched, ask_soon);
     assert_eq!(ran.verdict(4).unwrap().0, Verdict::Passed);
     assert_eq!(ran.verdict(2).unwrap().0, Verdict::Error);
+}
+
+#[test]
+fn what_has_not_run_before_is_taken_for_as_long_as_its_steps() {
+    let (files, _) = features::parse(&[Source {
+        path: "a.feature".to_owned(),
+        text: Arc::from(chain("it passes")),
+    }]);
+    let (plan, _) = Plan::build(&files);
+    let costs = |seconds: &[(&str, f64)]| {
+        let seconds = seconds.iter().map(|(id, s)| ((*id).to_owned(), *s));
+        let chosen = chosen(&plan, &[0, 1, 2, 3], &seconds.collect(), |_| None);
+        chosen.iter().map(|c| c.node.cost).collect::<Vec<_>>()
+    };
+    assert_eq!(costs(&[]), [2.0, 4.0, 2.0, 2.0]);
+    // 30 s in 6 steps.
+    let known = [("a.feature:4", 10.0), ("a.feature:6", 20.0)];
+    assert_eq!(costs(&known), [10.0, 20.0, 10.0, 10.0]);
 }
