@@ -38,6 +38,7 @@ pub(super) struct Memory {
     pub credentials: Credentials,
     pub client: Option<String>,
     pub soft_reboots: u32,
+    pub marker: String,
     /// QEMU did not take it up once.
     refused: AtomicBool,
 }
@@ -67,6 +68,7 @@ impl Machine {
                     credentials: self.spec.credentials.clone(),
                     client: self.client.clone(),
                     soft_reboots: self.soft_reboots,
+                    marker: self.marker.clone(),
                     refused: AtomicBool::new(false),
                 };
                 self.leave(Some(memory)).await

@@ -44,6 +44,7 @@ impl Machines {
             credentials,
             client,
             soft_reboots,
+            marker,
             ..
         } = memory;
         let spec = MachineSpec {
@@ -58,6 +59,7 @@ impl Machines {
         let mut machine = begun?;
         machine.client.clone_from(client);
         machine.soft_reboots = *soft_reboots;
+        machine.marker.clone_from(marker);
         Ok(machine)
     }
 }
