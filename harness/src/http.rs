@@ -1,14 +1,19 @@
 //! HTTP as a visitor of a machine's pages sees it: status, headers, body, or why there is none.
 
 mod lane;
+mod steady;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, redirect};
 use thiserror::Error;
 
+pub use steady::Steady;
+
 use crate::evidence::{Recorder, Work};
 use crate::wait::{self, Look, WaitError};
+use steady::Standing;
 
 /// What is kept of a body, in bytes.
 const BODY: usize = 4 << 20;
@@ -175,7 +180,7 @@ impl Http {
             .recorder
             .span(Work::Waiting, format!("{what} from {url}"));
         let wanted = &wanted;
-        let one = (deadline / 4).clamp(Duration::from_secs(1), Duration::from_secs(30));
+        let one = patience(deadline);
         let page = wait::until_every(
             PACE,
             &format!("{what} from {url}"),
@@ -209,6 +214,61 @@ impl Http {
             page.status == status
         })
         .await
+    }
+
+    /// Asks until the answer has a status, or a wrong one has stood on a system that has settled. No answer at all, and a
+    /// server that says that it is busy, are waited for until the deadline.
+    ///
+    /// # Errors
+    /// [`WaitError`] with the last answer, how often and how long it was seen, or the last reason for none.
+    pub async fn wait_for_status_or_steady<F, Fut>(
+        &self,
+        url: &str,
+        status: u16,
+        deadline: Duration,
+        steady: Steady,
+        settled: F,
+    ) -> Result<Page, WaitError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = bool>,
+    {
+        let what = format!("HTTP {status} from {url}");
+        let span = self.recorder.span(Work::Waiting, what.clone());
+        let one = patience(deadline);
+        let standing = Mutex::new(Standing::new(steady));
+        let standing = || standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = &settled;
+        let look = || async {
+            let page = match self.fetch(url, one).await {
+                Ok(page) if page.status == status => return Look::Ready(page),
+                Ok(page) => page,
+                Err(error) => {
+                    standing().broken();
+                    return Look::Not(error.to_string());
+                }
+            };
+            let seen = format!("HTTP {}, {} bytes", page.status, page.body.len());
+            // The answer was there before the question: it counts from the next one on.
+            let asks = standing().asks(Instant::now());
+            if let Some(asks) = asks {
+                if asks && settled().await {
+                    standing().settled();
+                }
+                return Look::Not(seen);
+            }
+            match standing().saw(page.status, Instant::now()) {
+                None => Look::Not(seen),
+                Some(stood) => Look::Never(format!(
+                    "{seen}, the same status {} times over {:.1} s on a system that has settled",
+                    stood.times,
+                    stood.over.as_secs_f64()
+                )),
+            }
+        };
+        let page = wait::until_every(PACE, &what, deadline, look).await?;
+        span.done();
+        Ok(page)
     }
 
     async fn fetch(&self, url: &str, deadline: Duration) -> Result<Page, HttpError> {
@@ -290,6 +350,11 @@ fn classify(url: &str, deadline: Duration, error: &reqwest::Error) -> HttpError 
     }
 }
 
+/// How long one answer may take among those until a deadline.
+fn patience(deadline: Duration) -> Duration {
+    (deadline / 4).clamp(Duration::from_secs(1), Duration::from_secs(30))
+}
+
 fn find<'a, E: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a E> {
@@ -317,123 +382,4 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fault::Blame as _;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    /// A server that answers every connection with the same bytes and closes it.
-    async fn answering(bytes: &'static [u8]) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let _ = stream.read(&mut [0; 4096]).await;
-                let _ = stream.write_all(bytes).await;
-            }
-        });
-        url
-    }
-
-    async fn get(url: &str) -> Result<Page, HttpError> {
-        let http = Http::new(Recorder::unrecorded()).unwrap();
-        http.get(url, Duration::from_secs(5)).await
-    }
-
-    #[tokio::test]
-    async fn any_status_is_an_answer() {
-        let url =
-            answering(b"HTTP/1.1 404 Not Found\r\nX-A: b\r\nContent-Length: 3\r\n\r\nno!").await;
-        let page = get(&url).await.unwrap();
-        assert_eq!((page.status, page.text().as_str()), (404, "no!"));
-        assert_eq!(page.header("X-a"), Some("b"));
-    }
-
-    #[tokio::test]
-    async fn a_closed_port_refuses() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        drop(listener);
-        assert_eq!(get(&url).await.unwrap_err(), HttpError::Refused { url });
-    }
-
-    #[tokio::test]
-    async fn a_forward_that_leads_nowhere_is_empty() {
-        let url = answering(b"").await;
-        assert_eq!(get(&url).await.unwrap_err(), HttpError::Empty { url });
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_forward_that_closes_at_once_is_empty_whoever_is_faster() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        std::thread::spawn(move || while listener.accept().is_ok() {});
-        let http = Http::new(Recorder::unrecorded()).unwrap();
-        for _ in 0..300 {
-            let error = http.get(&url, Duration::from_secs(5)).await.unwrap_err();
-            assert!(matches!(error, HttpError::Empty { .. }), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn half_a_page_broke_off() {
-        let url = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nhalf").await;
-        let error = get(&url).await.unwrap_err();
-        assert!(matches!(error, HttpError::Broken { .. }), "{error}");
-        assert!(error.is_infrastructure());
-    }
-
-    #[tokio::test]
-    async fn what_is_not_http_is_garbage() {
-        let url = answering(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n").await;
-        let error = get(&url).await.unwrap_err();
-        assert!(matches!(error, HttpError::Garbage { .. }), "{error}");
-        assert!(!error.is_infrastructure());
-    }
-
-    #[tokio::test]
-    async fn silence_times_out() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let http = Http::new(Recorder::unrecorded()).unwrap();
-        let error = http.get(&url, Duration::from_millis(200)).await;
-        assert!(matches!(error, Err(HttpError::Timeout { .. })), "{error:?}");
-    }
-
-    #[tokio::test]
-    async fn a_redirect_to_another_host_is_an_answer_not_a_journey() {
-        let url = answering(
-            b"HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n",
-        )
-        .await;
-        assert_eq!(get(&url).await.unwrap().status, 302);
-    }
-
-    #[tokio::test]
-    async fn an_endless_body_is_bounded() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-            while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
-        });
-        let page = get(&url).await.unwrap();
-        assert!(page.cut_short);
-        assert_eq!(page.body.len(), BODY);
-    }
-
-    #[tokio::test]
-    async fn a_wait_remembers_the_last_answer() {
-        let url = answering(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await;
-        let http = Http::new(Recorder::unrecorded()).unwrap();
-        let error = http
-            .wait_for_status(&url, 200, Duration::from_secs(1))
-            .await
-            .unwrap_err();
-        assert!(error.last.contains("HTTP 503"), "{error}");
-    }
-}
+mod tests;

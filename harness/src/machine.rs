@@ -3,9 +3,11 @@
 //! [`MachineSpec`] is asked, [`DomainSpec`] is resolved on this host, a [`Machine`] is running, and
 //! a [`Checkpoint`] is what one left that others may begin from.
 
+mod asked;
 mod boot;
 mod change;
 mod checkpoint;
+mod conversation;
 mod credentials;
 mod downtime;
 mod error;
@@ -14,10 +16,12 @@ mod kept;
 mod libvirt;
 mod monitor;
 mod promise;
+mod questions;
 mod reboot;
 mod restore;
 mod spec;
 mod start;
+mod status;
 mod watch;
 mod xml;
 
@@ -38,7 +42,7 @@ pub use spec::{DomainSpec, Exceptions, MachineSpec, SSH_PORT, domain_name, slug}
 pub use start::Machines;
 pub use xml::domain as domain_xml;
 
-use crate::bootc::{Host, Queued, Verb};
+use crate::bootc::{Queued, Verb};
 use crate::evidence::{AttachmentKind, Boot, Event, Recorder};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
@@ -80,6 +84,7 @@ pub struct Machine {
     pages: Option<Pages>,
     /// How often userspace alone was started anew since the kernel was.
     soft_reboots: u32,
+    known: status::Known,
 }
 
 impl std::fmt::Debug for Machine {
@@ -107,9 +112,10 @@ impl Machine {
         &self.domain
     }
 
-    /// The way in, as root.
+    /// The way in, as root. What it is used for may be anything.
     #[must_use]
     pub fn ssh(&self) -> &Ssh {
+        self.known.forget();
         &self.ssh
     }
 
@@ -199,6 +205,7 @@ impl Machine {
     /// # Errors
     /// When it cannot be run, does not end in time, ends with another code than 0, or the machine stops.
     pub async fn run(&self, remote: Remote) -> Result<Output, MachineError> {
+        self.touched_by(&remote);
         let done = self.watched(self.ssh.run(remote)).await?;
         self.judged(done).await
     }
@@ -208,6 +215,7 @@ impl Machine {
     /// # Errors
     /// When it cannot be run, does not end in time, or the machine stops.
     pub async fn output(&self, remote: Remote) -> Result<Output, MachineError> {
+        self.touched_by(&remote);
         let done = self.watched(self.ssh.output(remote)).await?;
         self.judged(done).await
     }
@@ -226,21 +234,13 @@ impl Machine {
         let remote = Remote::argv(verb.argv())
             .as_root()
             .deadline(self.run.guest_deadline(patience));
+        let remote = match verb {
+            Verb::Status | Verb::Version => remote.reads(),
+            _ => remote,
+        };
         let output = self.run(remote).await?;
         let both = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
         Ok((Queued::parse(&String::from_utf8_lossy(&both)), output))
-    }
-
-    /// What `bootc status` says now.
-    ///
-    /// # Errors
-    /// As [`Machine::run`], and when it is no status.
-    pub async fn status(&self) -> Result<Host, MachineError> {
-        let (_, output) = self.bootc(&Verb::Status).await?;
-        Host::parse(&output.text()).map_err(|source| MachineError::Status {
-            machine: self.spec.name.clone(),
-            source,
-        })
     }
 
     /// Removes it, and all it has on the host. A machine that is kept stays, with what a person needs to log in.
@@ -282,6 +282,13 @@ impl Machine {
         self.hypervisor.remove(&self.domain).await?;
         self.run.ledger.release(self.ledger_domain)?;
         Ok(())
+    }
+
+    /// What is known of it holds only as long as it is only read.
+    fn touched_by(&self, remote: &Remote) {
+        if !remote.only_reads() {
+            self.known.forget();
+        }
     }
 
     /// A command that did not end on a machine that still answers is the product's failure.

@@ -175,7 +175,18 @@ impl Ssh {
         self.idle().clear();
     }
 
-    async fn perform(&self, remote: Remote) -> Result<(Output, bool), SshError> {
+    /// Records a quiet command after all, once it has shown what it was for.
+    pub(crate) fn record(&self, remote: &Remote, output: &Output) {
+        self.recorder.record(Event::Command {
+            on: self.login.machine.clone(),
+            line: remote.typed(&self.login.user),
+            label: remote.label().map(redact),
+            code: output.code,
+            seconds: output.took.as_secs_f64(),
+        });
+    }
+
+    async fn perform(&self, mut remote: Remote) -> Result<(Output, bool), SshError> {
         let wire = remote.wire(&self.login.user);
         let line = redact(remote.shown());
         let recorded = remote.recorded().then(|| {
@@ -189,10 +200,11 @@ impl Ssh {
         let login = self.login.clone();
         let idle = self.idle.clone();
         let (limit, shown) = (remote.kept(), line.clone());
+        let heard = remote.take_heard();
         let stdin = remote.into_stdin();
         let (raw, link) = blocking(&self.login, move |cut| {
             use_link(&login, &idle, until, cut, |link| {
-                link.run(&login, &wire, &shown, &stdin, limit, started, until)
+                link.run(&login, &wire, &shown, &stdin, limit, heard, started, until)
             })
         })
         .await?;

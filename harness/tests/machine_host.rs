@@ -76,6 +76,9 @@ async fn a_machine_from_its_image_to_a_rollback() {
     say(began, &format!("switched: {boot:?}"));
     assert_eq!(boot.digest.as_deref(), Some(second.as_str()));
 
+    looks_again(&mut machine).await;
+    say(began, "it was looked at again, and a marker was missed");
+
     machine
         .bootc(&Verb::Rollback { apply: false })
         .await
@@ -106,6 +109,20 @@ async fn a_machine_from_its_image_to_a_rollback() {
     }
     sweep(&lab.run.ledger, &lab.podman).await;
     assert_eq!(lab.run.ledger.owned(), []);
+}
+
+/// A machine that runs is held to the promises of its last boot, without another boot.
+async fn looks_again(machine: &mut Machine) {
+    let boots = machine.boots().len();
+    machine.look_again().await.unwrap();
+    let moved = |from: &str, to: &str| Remote::argv(["mv", from, to]).as_root();
+    const MARKER: &str = "/var/lib/bootproof-marker";
+    machine.run(moved(MARKER, "/var/marker")).await.unwrap();
+    let broken = machine.look_again().await.unwrap_err();
+    assert!(broken.to_string().contains("var-kept"), "{broken}");
+    machine.run(moved("/var/marker", MARKER)).await.unwrap();
+    machine.look_again().await.unwrap();
+    assert_eq!(machine.boots().len(), boots);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,11 +114,17 @@ impl Subject {
 
     /// Runs a command as root, whatever its exit code.
     pub(crate) async fn command(&self, argv: &[&str]) -> Result<Ran, StepError> {
+        self.ran(argv, Remote::argv(argv).as_root()).await
+    }
+
+    /// Runs a command that changes nothing as root, whatever its exit code.
+    pub(crate) async fn question(&self, argv: &[&str]) -> Result<Ran, StepError> {
+        self.ran(argv, Remote::argv(argv).as_root().reads()).await
+    }
+
+    async fn ran(&self, argv: &[&str], remote: Remote) -> Result<Ran, StepError> {
         let output = match &self.system {
-            System::Machine(machine) => machine
-                .output(Remote::argv(argv).as_root())
-                .await
-                .map_err(at_fault)?,
+            System::Machine(machine) => machine.output(remote).await.map_err(at_fault)?,
             System::Container(container) => {
                 container.exec(argv, PATIENCE).await.map_err(at_fault)?
             }
@@ -132,21 +138,28 @@ impl Subject {
 
     /// The standard output of a command run as root that has to succeed.
     pub(crate) async fn succeed(&self, argv: &[&str]) -> Result<String, StepError> {
-        let ran = self.command(argv).await?;
-        if ran.code == 0 {
-            return Ok(ran.text);
+        well_ended(argv, self.command(argv).await?)
+    }
+
+    /// The standard output of a command that changes nothing, run as root, which has to succeed.
+    pub(crate) async fn answer(&self, argv: &[&str]) -> Result<String, StepError> {
+        well_ended(argv, self.question(argv).await?)
+    }
+
+    /// Whether its start has come to an end. That of a machine was waited for, after every boot.
+    pub(crate) async fn has_settled(&self) -> bool {
+        match &self.system {
+            System::Machine(machine) => !machine.boots().is_empty(),
+            System::Container(_) => {
+                let asked = self.question(&["systemctl", "is-system-running"]).await;
+                asked.is_ok_and(|ran| matches!(ran.text.trim(), "running" | "degraded"))
+            }
         }
-        Err(StepError::failed(format!(
-            "`{}` ended with exit code {}: {}",
-            argv.join(" "),
-            ran.code,
-            ran.complaint
-        )))
     }
 
     /// Its os-release file as it is.
     pub(crate) async fn os_release(&self) -> Result<String, StepError> {
-        self.succeed(&["cat", "/etc/os-release"]).await
+        self.answer(&["cat", "/etc/os-release"]).await
     }
 
     /// Where its pages are found from the host, without a path.
@@ -250,6 +263,18 @@ impl Subject {
             System::Container(container) => container.remove().await.map_err(at_fault),
         }
     }
+}
+
+fn well_ended(argv: &[&str], ran: Ran) -> Result<String, StepError> {
+    if ran.code == 0 {
+        return Ok(ran.text);
+    }
+    Err(StepError::failed(format!(
+        "`{}` ended with exit code {}: {}",
+        argv.join(" "),
+        ran.code,
+        ran.complaint
+    )))
 }
 
 /// The keys and values of an os-release file, as os-release(5) has them.

@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::asked::ANSWERS;
+use super::conversation::Conversation;
 use super::downtime::Watch;
-use super::facts::{self, Facts};
-use super::promise::{self, Held, Shown};
+use super::promise::Held;
+use super::questions::{Said, Which};
 use super::{CONSOLE, Machine, MachineError};
-use crate::bootc::{Host, Verb};
 use crate::evidence::{Boot, Event, Work};
 use crate::pages::Whose;
 use crate::ssh::{Remote, SshError};
@@ -126,31 +127,37 @@ impl Machine {
             .run
             .recorder
             .span(Work::Boot, format!("{}: boot", self.spec.name));
-        self.reach(&awaited).await?;
+        let mut talk = self.reach(&awaited).await?;
         let seconds = awaited.began.elapsed().as_secs_f64();
         span.done();
-        self.settled().await?;
+        self.settled(&mut talk).await?;
         let page_down_seconds = match awaited.watch.take() {
             Some(watch) => watch.end().await,
             None => None,
         };
         let expected = awaited.expected.take();
-        if self.client.is_none() {
-            self.ask_client().await?;
-        }
+        let id = talk.boot().unwrap_or_default().to_owned();
+        // The page is looked at from the host while the guest answers.
+        let (answers, ()) = tokio::join!(
+            self.hear_out(talk, ANSWERS),
+            self.look_at_page(self.next_index())
+        );
+        let answers = answers?;
+        self.hear_client(&answers)?;
         let first = self.boots.is_empty();
-        let (boot, shown) = self.ask(seconds).await?;
+        let told = self.hear_boot(id, &answers)?;
+        self.soft_reboots = told.soft_reboots;
         let boot = Boot {
             page_down_seconds,
+            seconds_to_reachable: seconds,
             soft: matches!(awaited.before, Before::Soft(_)),
-            ..boot
+            ..told.boot
         };
         self.run.recorder.record(Event::Booted {
             machine: self.spec.name.clone(),
             domain: Some(self.domain.clone()),
             boot: boot.clone(),
         });
-        self.look_at_page(boot.index).await;
         let failed_before = self.boots.last().map(|b| b.failed_units.clone());
         let held = Held {
             digest: expected.as_deref(),
@@ -159,25 +166,18 @@ impl Machine {
             may_fail: &self.spec.exceptions.failed_units,
             exceptions: &self.spec.exceptions.promises,
         };
-        let broken = promise::broken(&shown, held);
-        let index = boot.index;
+        let kept = self.held_to(&told.shown, held, boot.index);
         self.boots.push(boot);
-        if !broken.is_empty() {
-            return Err(MachineError::Promises {
-                machine: self.spec.name.clone(),
-                boot: index,
-                broken,
-            });
-        }
-        self.journal_unharmed().await?;
+        kept?;
+        self.hear_journal(&answers)?;
         if first {
-            self.mark().await?;
+            self.hear_marks(&answers)?;
         }
         Ok(())
     }
 
     /// Waits until somebody can log in, and it is not the old boot they log in to.
-    async fn reach(&self, awaited: &Awaited) -> Result<(), MachineError> {
+    async fn reach(&self, awaited: &Awaited) -> Result<Conversation, MachineError> {
         let Awaited { since, began, .. } = *awaited;
         let deadline = self.run.guest_deadline(awaited.patience);
         let signs = Signs::default();
@@ -191,7 +191,8 @@ impl Machine {
             self.look(patience, &awaited.before, &signs).await
         });
         match self.watched(waited).await? {
-            Ok(()) => Ok(()),
+            Ok(Ok(talk)) => Ok(talk),
+            Ok(Err(error)) => Err(error),
             Err(error) => {
                 self.still_running().await?;
                 Err(MachineError::NotReached {
@@ -206,35 +207,41 @@ impl Machine {
         }
     }
 
-    async fn look(&self, patience: Duration, before: &Before, signs: &Signs) -> Look<()> {
-        let argv = match before {
-            Before::Nothing | Before::Boot(_) => {
-                ["cat", "/proc/sys/kernel/random/boot_id"].as_slice()
-            }
-            Before::Soft(_) => &[
-                "systemctl",
-                "show",
-                "--property=SoftRebootsCount",
-                "--value",
-            ],
+    /// Logs in and asks; once another boot than the one before has answered, nothing is asked a second time.
+    async fn look(
+        &self,
+        patience: Duration,
+        before: &Before,
+        signs: &Signs,
+    ) -> Look<Result<Conversation, MachineError>> {
+        let which = match before {
+            Before::Nothing => Which::Any,
+            Before::Boot(id) => Which::Not(id.clone()),
+            Before::Soft(count) => Which::SofterThan(*count),
         };
-        let remote = Remote::argv(argv.iter().copied())
-            .quiet()
-            .deadline(patience);
-        match self.ssh.output(remote).await {
-            Ok(output) if output.code == 0 => {
-                let answer = output.text();
-                let another = match before {
-                    Before::Nothing => true,
-                    Before::Boot(id) => answer.trim() != id,
-                    Before::Soft(count) => answer.trim().parse().is_ok_and(|now: u32| now > *count),
-                };
-                if another {
-                    return Look::Ready(());
-                }
-                signs.seen("it still answers on its old boot".to_owned());
-                Look::Not("it still answers on its old boot".to_owned())
+        let questions = match self.questions(which, true, &self.boot_parts()) {
+            Ok(questions) => questions,
+            Err(error) => return Look::Ready(Err(error)),
+        };
+        let in_all = patience + self.run.guest_deadline(SETTLE + ANSWERS);
+        let mut talk = Conversation::begin(&self.ssh, questions, in_all);
+        let said = match wait::within("an answer over SSH", patience, talk.next()).await {
+            Ok(said) => said,
+            Err(error) => return Look::Not(error.to_string()),
+        };
+        if let Some(Said::Boot(id, soft)) = said {
+            let another = match before {
+                Before::Nothing => true,
+                Before::Boot(before) => id != *before,
+                Before::Soft(count) => soft.is_some_and(|now| now > *count),
+            };
+            if another {
+                return Look::Ready(Ok(talk));
             }
+            signs.seen("it still answers on its old boot".to_owned());
+            return Look::Not("it still answers on its old boot".to_owned());
+        }
+        match talk.end().await {
             Ok(output) => Look::Not(output.complaint()),
             Err(error @ SshError::HostKey { .. }) => {
                 signs.seen("its SSH server answers with another host key".to_owned());
@@ -257,37 +264,40 @@ impl Machine {
     }
 
     /// Waits until starting has come to an end, well or not: only then can failed units be counted.
-    async fn settled(&self) -> Result<(), MachineError> {
+    async fn settled(&self, talk: &mut Conversation) -> Result<(), MachineError> {
         let what = format!("{}: starting comes to an end", self.spec.name);
-        let waiting = self.run.recorder.timed(Work::Waiting, what, self.settle());
+        let settling = self.settle(talk);
+        let waiting = self.run.recorder.timed(Work::Waiting, what, settling);
         waiting.await
     }
 
-    async fn settle(&self) -> Result<(), MachineError> {
+    async fn settle(&self, talk: &mut Conversation) -> Result<(), MachineError> {
         let deadline = self.run.guest_deadline(SETTLE);
-        let look = || async {
-            let remote = Remote::argv(["systemctl", "is-system-running", "--wait"])
-                .as_root()
-                .quiet()
-                .deadline(deadline);
-            match self.ssh.output(remote).await {
-                Ok(output) => match output.text().trim() {
-                    "running" | "degraded" => Look::Ready(Ok(())),
-                    "maintenance" => Look::Never("it is in maintenance mode".to_owned()),
-                    // That it cannot answer is no end: its bus may be late, for one.
-                    _ => Look::Not(output.complaint()),
-                },
-                Err(error) => Look::Ready(Err(error)),
+        let mut last = "nothing yet".to_owned();
+        let heard = async {
+            while let Some(said) = talk.next().await {
+                match said {
+                    Said::Settled(state) if state == "maintenance" => {
+                        last = "it is in maintenance mode".to_owned();
+                        return Ok(false);
+                    }
+                    Said::Settled(_) => return Ok(true),
+                    Said::Starting(said) => last = said,
+                    Said::Boot(..) | Said::Done(_) | Said::All => {}
+                }
             }
+            Err(talk.end().await)
         };
-        let what = "starting to come to an end";
-        let waited = wait::until_every(Duration::from_secs(1), what, deadline, look);
-        let last = match self.watched(waited).await? {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error @ SshError::Deadline { .. })) => error.to_string(),
-            Ok(Err(error)) => return Err(error.into()),
-            Err(error) => error.last,
-        };
+        let heard = wait::within("starting to come to an end", deadline, heard);
+        match self.watched(heard).await? {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Err(ended)) => {
+                let output = self.judged(ended).await?;
+                let said = output.complaint();
+                return Err(self.odd(format!("the end of its answers is missing: {said}")));
+            }
+            Ok(Ok(false)) | Err(_) => {}
+        }
         let remote = Remote::argv(["systemctl", "list-jobs", "--plain", "--no-legend"])
             .quiet()
             .deadline(self.run.guest_deadline(QUESTION));
@@ -324,121 +334,10 @@ impl Machine {
         }
     }
 
-    async fn ask_client(&mut self) -> Result<(), MachineError> {
-        let (_, output) = self.bootc(&Verb::Version).await?;
-        let version = output.text();
-        self.run.recorder.record(Event::Client {
-            machine: self.spec.name.clone(),
-            domain: Some(self.domain.clone()),
-            version: version.clone(),
-        });
-        self.client = Some(version);
-        Ok(())
-    }
-
-    async fn ask(&mut self, seconds: f64) -> Result<(Boot, Shown), MachineError> {
-        let patience = self.run.guest_deadline(QUESTION);
-        let remote = Remote::shell(facts::SCRIPT)
-            .as_root()
-            .shown_as("boot id, kernel, os-release, failed units")
-            .deadline(patience);
-        let answer = self.run(remote).await?.text();
-        let facts = Facts::parse(&answer).map_err(|what| MachineError::Odd {
-            machine: self.spec.name.clone(),
-            what,
-        })?;
-        self.soft_reboots = facts.soft_reboots;
-        let host = self.status().await?;
-        let shown = Shown {
-            digest: host.booted_digest().map(str::to_owned),
-            image: host.booted_image().map(str::to_owned),
-            failed_units: facts.failed_units.clone(),
-            usr_writable: facts.usr_writable,
-            var_marker: self.marked().then(|| facts.var_marker == self.marker),
-            etc_marker: self.marked().then(|| facts.etc_marker == self.marker),
-        };
-        let boot = Boot {
-            index: u32::try_from(self.boots.len())
-                .unwrap_or(u32::MAX)
-                .saturating_add(1),
-            boot_id: facts.boot_id,
-            digest: shown.digest.clone(),
-            image: shown.image.clone(),
-            os_release: facts.os_release,
-            kernel: facts.kernel,
-            seconds_to_reachable: seconds,
-            failed_units: facts.failed_units,
-            etc_drift: self.etc_drift(&host).await?,
-            ..Boot::default()
-        };
-        Ok((boot, shown))
-    }
-
-    /// Holds a machine that runs to the promises of its last boot, which it must still be in.
-    pub(super) async fn look_again(&mut self) -> Result<(), MachineError> {
-        let Some(last) = self.boots.last().cloned() else {
-            return Ok(());
-        };
-        let (boot, shown) = self.ask(last.seconds_to_reachable).await?;
-        if boot.boot_id != last.boot_id {
-            return Err(MachineError::Rebooted {
-                machine: self.spec.name.clone(),
-                boot: self.boots.len(),
-                console: self.console.tail(CONSOLE),
-            });
-        }
-        let held = Held {
-            digest: last.digest.as_deref(),
-            image: last.image.as_deref(),
-            failed_before: &last.failed_units,
-            may_fail: &self.spec.exceptions.failed_units,
-            exceptions: &self.spec.exceptions.promises,
-        };
-        let broken = promise::broken(&shown, held);
-        if !broken.is_empty() {
-            return Err(MachineError::Promises {
-                machine: self.spec.name.clone(),
-                boot: last.index,
-                broken,
-            });
-        }
-        self.journal_unharmed().await
-    }
-
-    /// What of `/etc` differs from the image's. Only ostree can tell.
-    async fn etc_drift(&self, host: &Host) -> Result<Vec<String>, MachineError> {
-        if !host.is_ostree() {
-            return Ok(Vec::new());
-        }
-        let remote = Remote::argv(["ostree", "admin", "config-diff"])
-            .as_root()
-            .deadline(self.run.guest_deadline(QUESTION));
-        let text = self.run(remote).await?.text();
-        let mut allowed = self.spec.credentials.etc_paths();
-        allowed.push(facts::ETC_MARKER.to_owned());
-        allowed.extend(self.spec.exceptions.etc_drift.iter().cloned());
-        Ok(facts::drift(&text, &allowed))
-    }
-
     /// The image a digest had when it was booted before.
     fn image_of(&self, digest: &str) -> Option<&str> {
         let mut boots = self.boots.iter().rev();
         let boot = boots.find(|boot| boot.digest.as_deref() == Some(digest))?;
         boot.image.as_deref()
-    }
-
-    /// Whether the markers have been written.
-    fn marked(&self) -> bool {
-        !self.boots.is_empty()
-    }
-
-    /// Leaves a file in `/var` and a local edit in `/etc`, to be found after every boot from now on.
-    async fn mark(&self) -> Result<(), MachineError> {
-        for path in [facts::VAR_MARKER, facts::ETC_MARKER] {
-            let text = format!("{}\n", self.marker);
-            let copied = self.watched(self.ssh.copy_to(text, path, 0o644)).await?;
-            copied?;
-        }
-        Ok(())
     }
 }

@@ -22,7 +22,7 @@ impl Machine {
     /// As [`Machine::run`], and when the client's status is none.
     pub async fn change(&self, verb: &Verb) -> Result<Changed, MachineError> {
         let (queued, _) = self.bootc(verb).await?;
-        let status = self.status().await?;
+        let status = self.status_now().await?;
         self.deployed(verb, status.next_digest());
         let layers = queued.layers;
         Ok(Changed { status, layers })

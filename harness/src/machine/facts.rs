@@ -1,29 +1,16 @@
-//! What a machine says of itself after a boot, asked in one go.
+//! What a machine says of itself, as values.
 
 use std::collections::BTreeMap;
+
+use super::questions::Part;
 
 /// Where the markers lie that a machine promises to keep.
 pub(super) const VAR_MARKER: &str = "/var/lib/bootproof-marker";
 pub(super) const ETC_MARKER: &str = "/etc/bootproof-marker";
 
-/// Asks for everything that needs no client. Each line of the answer is `KEY=VALUE`.
-pub(super) const SCRIPT: &str = r#"
-echo "boot_id=$(cat /proc/sys/kernel/random/boot_id)"
-echo "kernel=$(uname -r)"
-echo "soft=$(systemctl show --property=SoftRebootsCount --value 2>/dev/null)"
-if test -w /usr; then echo usr=writable; else echo usr=read-only; fi
-echo "var=$(cat /var/lib/bootproof-marker 2>/dev/null)"
-echo "etc=$(cat /etc/bootproof-marker 2>/dev/null)"
-failed=$(systemctl list-units --failed --plain --no-legend --no-pager) || exit 1
-printf '%s\n' "$failed" | sed -n 's/^\([^ ]*\) .*/failed=\1/p'
-sed -n '/^[A-Z]/s/^/os=/p' /etc/os-release
-echo end=1
-"#;
-
 /// The answers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    pub boot_id: String,
     pub kernel: String,
     /// systemd before 254 knows none.
     pub soft_reboots: u32,
@@ -34,43 +21,63 @@ pub(super) struct Facts {
     pub os_release: BTreeMap<String, String>,
 }
 
+/// The text of an answer; an error when its command has failed.
+type Asked<'a, E> = &'a dyn Fn(Part) -> Result<String, E>;
+
 impl Facts {
-    /// Reads the answers; an error names what is missing.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut facts = Self::default();
-        let mut whole = false;
-        for line in text.lines() {
-            let Some((key, value)) = line.split_once('=') else {
-                continue;
-            };
-            let owned = || value.to_owned();
-            match key {
-                "boot_id" => facts.boot_id = owned(),
-                "kernel" => facts.kernel = owned(),
-                "soft" => facts.soft_reboots = value.parse().unwrap_or(0),
-                "usr" => facts.usr_writable = value == "writable",
-                "var" => facts.var_marker = owned(),
-                "etc" => facts.etc_marker = owned(),
-                "failed" => facts.failed_units.push(owned()),
-                "os" => {
-                    if let Some((key, value)) = value.split_once('=') {
-                        facts.os_release.insert(key.to_owned(), unquote(value));
-                    }
-                }
-                "end" => whole = true,
+    /// Reads the answers. What is said and what is missing are two errors, one within the other.
+    ///
+    /// # Errors
+    /// Those of the commands; the inner one names what is missing.
+    pub fn read<E>(asked: Asked<'_, E>) -> Result<Result<Self, String>, E> {
+        let mut facts = Self {
+            // An older systemd knows none, and one that does not say has had none.
+            soft_reboots: asked(Part::Soft)
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or(0),
+            ..Self::default()
+        };
+        let mut usr = None;
+        let mut markers = Vec::new();
+        for line in asked(Part::Facts)?.lines() {
+            match line.split_once('=') {
+                Some(("kernel", value)) => value.clone_into(&mut facts.kernel),
+                Some(("usr", value)) => usr = Some(value == "writable"),
+                Some(("marker", value)) => markers.push(value.to_owned()),
                 _ => {}
             }
         }
-        let missing = [
-            (!whole, "the end of its answers"),
-            (facts.boot_id.is_empty(), "its boot id"),
-            (facts.kernel.is_empty(), "its kernel"),
-            (facts.os_release.is_empty(), "its os-release"),
-        ];
-        match missing.iter().find(|(is, _)| *is) {
-            Some((_, what)) => Err(format!("{what} is missing")),
-            None => Ok(facts),
+        for line in asked(Part::Failed)?.lines() {
+            if let Some((unit, _)) = line.split_once(' ').filter(|(unit, _)| !unit.is_empty()) {
+                facts.failed_units.push(unit.to_owned());
+            }
         }
+        for line in asked(Part::OsRelease)?.lines() {
+            if let Some((key, value)) = line.split_once('=')
+                && key.starts_with(|c: char| c.is_ascii_uppercase())
+            {
+                facts.os_release.insert(key.to_owned(), unquote(value));
+            }
+        }
+        let missing = if facts.kernel.is_empty() {
+            "its kernel"
+        } else if facts.os_release.is_empty() {
+            "its os-release"
+        } else if usr.is_none() {
+            "whether /usr can be written to"
+        } else {
+            ""
+        };
+        let Ok([var, etc]) = <[String; 2]>::try_from(markers) else {
+            return Ok(Err("what its markers say is missing".to_owned()));
+        };
+        if !missing.is_empty() {
+            return Ok(Err(format!("{missing} is missing")));
+        }
+        facts.usr_writable = usr == Some(true);
+        (facts.var_marker, facts.etc_marker) = (var, etc);
+        Ok(Ok(facts))
     }
 }
 
@@ -122,18 +129,31 @@ pub(super) fn drift(text: &str, allowed: &[String]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = "boot_id=0af1\nkernel=6.1.0-37-cloud-amd64\nusr=read-only\nvar=abc\netc=\n\
-        failed=a.service\nfailed=b@c.service\nos=ID=debian\nos=PRETTY_NAME=\"Debian GNU/Linux 12\"\n\
-        os=HOME_URL='https://x/?a=b'\nend=1\n";
+    fn read(changed: Part, text: &str) -> Result<Facts, String> {
+        let asked = |part| {
+            Ok::<_, String>(match part {
+                part if part == changed => text.to_owned(),
+                Part::Facts => "kernel=6.1.0-37-cloud-amd64\nusr=read-only\nmarker=abc\nmarker=\n".into(),
+                Part::Soft => String::new(),
+                Part::Failed => "a.service loaded failed failed A\nb@c.service loaded failed failed B\n".into(),
+                Part::OsRelease => {
+                    "# no\nID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\nHOME_URL='https://x/?a=b'\n".into()
+                }
+                other => return Err(format!("{other:?} was not to be asked")),
+            })
+        };
+        Facts::read(&asked)?
+    }
 
     #[test]
     fn answers_are_read() {
-        let facts = Facts::parse(ANSWER).unwrap();
-        assert_eq!(facts.boot_id, "0af1");
+        let facts = read(Part::Soft, "2").unwrap();
         assert_eq!(facts.failed_units, ["a.service", "b@c.service"]);
         assert_eq!(facts.os_release["PRETTY_NAME"], "Debian GNU/Linux 12");
         assert_eq!(facts.os_release["HOME_URL"], "https://x/?a=b");
+        assert_eq!(facts.os_release.len(), 3);
         assert!(!facts.usr_writable);
+        assert_eq!(facts.soft_reboots, 2);
         assert_eq!(
             (facts.var_marker.as_str(), facts.etc_marker.as_str()),
             ("abc", "")
@@ -141,10 +161,21 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_short_is_no_answer() {
-        let error = Facts::parse(&ANSWER[..ANSWER.len() / 2]).unwrap_err();
-        assert_eq!(error, "the end of its answers is missing");
-        assert!(Facts::parse("end=1").is_err());
+    fn what_is_not_said_is_missing() {
+        let missing = |part, text| read(part, text).unwrap_err();
+        assert_eq!(missing(Part::OsRelease, "\n"), "its os-release is missing");
+        assert_eq!(
+            missing(Part::Facts, "usr=read-only\nmarker=\nmarker=\n"),
+            "its kernel is missing"
+        );
+        assert_eq!(
+            missing(Part::Facts, "kernel=6\nmarker=\nmarker=\n"),
+            "whether /usr can be written to is missing"
+        );
+        assert_eq!(
+            missing(Part::Facts, "kernel=6\nusr=read-only\nmarker=\n"),
+            "what its markers say is missing"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::boot::{Awaited, Before, QUESTION};
+use super::boot::{Awaited, Before};
 use super::downtime::Watch;
 use super::watch::MOMENT;
 use super::{Expected, FETCH, Machine, MachineError};
@@ -24,11 +24,16 @@ impl Machine {
     /// # Errors
     /// When it cannot be asked, does not come back in time, or breaks a promise.
     pub async fn reboot(&mut self, expected: Expected) -> Result<&Boot, MachineError> {
-        let digest = self.expected_digest(expected).await?;
+        let next = expected == Expected::Next;
+        let (before, host) = self.this_boot(next).await?;
+        let digest = match expected {
+            Expected::Any => None,
+            Expected::Digest(digest) => Some(digest),
+            Expected::Next => host.and_then(|host| host.next_digest().map(str::to_owned)),
+        };
         let remote = Remote::argv(["systemctl", "reboot"])
             .as_root()
             .deadline(self.run.guest_deadline(ACCEPT));
-        let before = self.this_boot().await?;
         self.reboot_to(remote, None, digest, before).await
     }
 
@@ -39,22 +44,14 @@ impl Machine {
     pub async fn apply(&mut self, verb: &Verb, expected: Expected) -> Result<&Boot, MachineError> {
         let digest = match expected {
             // What boots next is known only when the verb has done its work.
-            Expected::Next => None,
-            other => self.expected_digest(other).await?,
+            Expected::Next | Expected::Any => None,
+            Expected::Digest(digest) => Some(digest),
         };
         let remote = Remote::argv(verb.argv())
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
-        let before = self.this_boot().await?;
+        let (before, _) = self.this_boot(false).await?;
         self.reboot_to(remote, Some(verb), digest, before).await
-    }
-
-    async fn expected_digest(&self, expected: Expected) -> Result<Option<String>, MachineError> {
-        Ok(match expected {
-            Expected::Any => None,
-            Expected::Digest(digest) => Some(digest),
-            Expected::Next => self.status().await?.next_digest().map(str::to_owned),
-        })
     }
 
     async fn reboot_to(
@@ -64,6 +61,7 @@ impl Machine {
         expected: Option<String>,
         before: Before,
     ) -> Result<&Boot, MachineError> {
+        self.known.forget();
         let watch = self.watch_page();
         let began = Instant::now();
         let told = self.tell(remote).await?;
@@ -98,7 +96,7 @@ impl Machine {
         let remote = Remote::argv(verb.argv())
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
-        self.this_boot().await?;
+        self.this_boot(false).await?;
         let before = Before::Soft(self.soft_reboots);
         self.reboot_to(remote, Some(verb), digest, before).await
     }
@@ -112,6 +110,7 @@ impl Machine {
         digest: Option<String>,
         patience: Duration,
     ) -> Result<&Boot, MachineError> {
+        self.known.forget();
         let awaited = Awaited {
             since: "it was left to itself",
             began: Instant::now(),
@@ -123,28 +122,7 @@ impl Machine {
         self.booted(awaited).await
     }
 
-    /// The boot it is in; an error when that is not the last one that was waited for, or its journal shows harm.
-    pub(super) async fn this_boot(&self) -> Result<Before, MachineError> {
-        let before = self.last_boot();
-        let Before::Boot(known) = &before else {
-            return Ok(before);
-        };
-        let remote = Remote::argv(["cat", "/proc/sys/kernel/random/boot_id"])
-            .quiet()
-            .deadline(self.run.guest_deadline(QUESTION));
-        let answer = self.run(remote).await?.text();
-        if answer.trim() == known {
-            self.journal_unharmed().await?;
-            return Ok(before);
-        }
-        Err(MachineError::Rebooted {
-            machine: self.spec.name.clone(),
-            boot: self.boots.len(),
-            console: self.console.tail(super::CONSOLE),
-        })
-    }
-
-    fn last_boot(&self) -> Before {
+    pub(super) fn last_boot(&self) -> Before {
         let last = self.boots.last();
         last.map_or(Before::Nothing, |boot| Before::Boot(boot.boot_id.clone()))
     }
@@ -172,7 +150,7 @@ impl Machine {
     }
 
     async fn off(&self) -> Result<(), MachineError> {
-        self.this_boot().await?;
+        self.this_boot(false).await?;
         // A panic on the way down is told at once. That its domain stops is what is wanted.
         tokio::select! {
             biased;

@@ -182,6 +182,7 @@ impl Machines {
             boots: spec.history.clone(),
             pages: self.pages.clone(),
             soft_reboots: 0,
+            known: super::status::Known::default(),
             spec,
         })
     }

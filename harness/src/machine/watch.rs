@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::boot::QUESTION;
 use super::{CONSOLE, Machine, MachineError};
-use crate::guardian::{Alarm, journal_alarms};
+use crate::guardian::Alarm;
 use crate::ssh::Remote;
 use crate::wait::{self, Look};
 
@@ -19,20 +18,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a line of the console takes to be read and judged, with those after it.
 pub(super) const MOMENT: Duration = Duration::from_millis(600);
-
-/// Asks for the journal of this boot, as far as it was not asked for before. The mark is gone with the next boot.
-const JOURNAL: [&str; 7] = [
-    "journalctl",
-    "--boot",
-    "--output=short",
-    "--no-pager",
-    "--quiet",
-    "--no-hostname",
-    "--cursor-file=/run/bootproof-journal",
-];
-
-/// How much of it is read, in bytes; of more, the head and the tail.
-const JOURNAL_BYTES: usize = 8 << 20;
 
 /// How long a machine may take to answer when it is asked whether it is alive, as measured under KVM.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -58,7 +43,7 @@ impl Machine {
     /// [`MachineError::Alarm`], [`MachineError::Journal`] or [`MachineError::Rebooted`], and when it cannot be asked.
     pub async fn unharmed(&self) -> Result<(), MachineError> {
         self.console_unharmed(MOMENT).await?;
-        self.this_boot().await.map(drop)
+        self.this_boot(false).await.map(drop)
     }
 
     /// An error when its console holds an alarm since the last boot, or raises one meanwhile.
@@ -76,36 +61,6 @@ impl Machine {
         MachineError::Alarm {
             machine: self.spec.name.clone(),
             alarm: Box::new(alarm),
-        }
-    }
-
-    /// An error when its journal since the last look, in this boot, holds what [`patterns`](crate::guardian::PATTERNS) know.
-    ///
-    /// # Errors
-    /// [`MachineError::Journal`] with the lines around it, and when the journal cannot be read.
-    pub(super) async fn journal_unharmed(&self) -> Result<(), MachineError> {
-        let remote = Remote::argv(JOURNAL)
-            .as_root()
-            .quiet()
-            .limit(JOURNAL_BYTES)
-            .deadline(self.run.guest_deadline(QUESTION));
-        let text = self.run(remote).await?.text();
-        let allowed = &self.spec.exceptions.console;
-        // A unit that may fail may do so by a crash.
-        let may_fail = &self.spec.exceptions.failed_units;
-        let alarm = journal_alarms(&text).into_iter().find(|alarm| {
-            !alarm.may_pass()
-                && !allowed.contains(&alarm.name)
-                && !may_fail
-                    .iter()
-                    .any(|unit| alarm.line.contains(unit.as_str()))
-        });
-        match alarm {
-            None => Ok(()),
-            Some(alarm) => Err(MachineError::Journal {
-                machine: self.spec.name.clone(),
-                alarm: Box::new(alarm),
-            }),
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, MethodType, Session};
 
+use super::remote::Hearing;
 use super::{Login, SshError, keys};
 use crate::exec::Output;
 
@@ -133,10 +134,14 @@ impl Link {
         shown: &str,
         stdin: &[u8],
         limit: usize,
+        heard: Option<Hearing>,
         started: Instant,
         until: Instant,
     ) -> Result<Raw, SshError> {
-        let mut out = Kept::new(limit);
+        let mut out = Kept {
+            heard,
+            ..Kept::new(limit)
+        };
         let mut err = Kept::new(limit);
         let result = self.drive(wire, stdin, until, &mut out, &mut err);
         let cut_short = out.cut_short || err.cut_short;
@@ -286,6 +291,8 @@ struct Kept {
     bytes: Vec<u8>,
     limit: usize,
     cut_short: bool,
+    /// Who is told as it comes.
+    heard: Option<Hearing>,
 }
 
 impl Kept {
@@ -294,6 +301,7 @@ impl Kept {
             bytes: Vec::new(),
             limit: limit.max(4),
             cut_short: false,
+            heard: None,
         }
     }
 
@@ -314,6 +322,10 @@ impl Kept {
     }
 
     fn push(&mut self, bytes: &[u8]) {
+        if let Some(heard) = &self.heard {
+            // Whoever listened may have heard enough.
+            let _ = heard.send(bytes.to_vec());
+        }
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > self.limit {
             // The head says what it was doing, the tail how it ended.

@@ -22,7 +22,12 @@ pub struct Remote {
     deadline: Duration,
     limit: usize,
     quiet: bool,
+    reads: bool,
+    heard: Option<Hearing>,
 }
+
+/// Where standard output goes as it comes.
+pub(super) type Hearing = tokio::sync::mpsc::UnboundedSender<Vec<u8>>;
 
 impl Remote {
     fn new(line: String, simple: bool) -> Self {
@@ -35,6 +40,8 @@ impl Remote {
             deadline: DEFAULT_DEADLINE,
             limit: KEPT,
             quiet: false,
+            reads: false,
+            heard: None,
         }
     }
 
@@ -93,6 +100,28 @@ impl Remote {
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
         self
+    }
+
+    /// It changes nothing on the machine: what is known of it stays true.
+    #[must_use]
+    pub fn reads(mut self) -> Self {
+        self.reads = true;
+        self
+    }
+
+    /// Sends standard output as it comes, too.
+    #[must_use]
+    pub(crate) fn heard(mut self, by: tokio::sync::mpsc::UnboundedSender<Vec<u8>>) -> Self {
+        self.heard = Some(by);
+        self
+    }
+
+    pub(crate) fn only_reads(&self) -> bool {
+        self.reads
+    }
+
+    pub(super) fn take_heard(&mut self) -> Option<Hearing> {
+        self.heard.take()
     }
 
     pub(super) fn shown(&self) -> &str {

@@ -5,7 +5,9 @@ use cucumber::then;
 use crate::parameter::Release;
 use crate::{StepError, World};
 
-/// Asks for the page until it answers with the status, within the profile's deadline.
+/// Asks for the page until it answers with the status, within the profile's deadline. A wrong status that stays the same for 5 s (longer where guests are
+/// slow) on a system that has settled is its answer, and the step fails with it; no answer at all, and a server that says it is busy (503, for one),
+/// are waited for to the deadline.
 ///
 /// Example: `the page of "homepage" answers 200`
 #[then(expr = "the page of {string} answers {int}")]

@@ -229,7 +229,7 @@ async fn sorted(name: &str, subject: &Subject, error: BrowserError) -> StepError
     if error.is_the_browsers() {
         return StepError::error(error);
     }
-    match subject.command(&["true"]).await {
+    match subject.question(&["true"]).await {
         Ok(_) => StepError::failed(format!("the page of \"{name}\": {error}")),
         Err(dead) => StepError::error(format!("{error}; and \"{name}\" does not answer: {dead}")),
     }

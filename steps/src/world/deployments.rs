@@ -207,7 +207,9 @@ impl World {
     }
 
     pub(crate) async fn has_nothing_staged(&mut self, name: &str) -> Result<(), StepError> {
-        let status = self.status(name).await?;
+        // A machine that updates itself may stage something at any time.
+        let machine = self.subject(name)?.machine()?;
+        let status = machine.status_now().await.map_err(at_fault)?;
         match status.staged_digest() {
             None => Ok(()),
             Some(digest) => Err(StepError::failed(format!("\"{name}\" has {digest} staged"))),

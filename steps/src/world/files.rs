@@ -26,7 +26,7 @@ impl World {
         path: &str,
         text: &str,
     ) -> Result<(), StepError> {
-        let ran = self.subject(name)?.command(&["cat", path]).await?;
+        let ran = self.subject(name)?.question(&["cat", path]).await?;
         if ran.code != 0 {
             return Err(StepError::failed(format!(
                 "{path} on \"{name}\" cannot be read: {}",
@@ -45,7 +45,7 @@ impl World {
     pub(crate) async fn file_is_absent(&mut self, name: &str, path: &str) -> Result<(), StepError> {
         // A link that leads nowhere is something too.
         let test = ["test", "-e", path, "-o", "-L", path];
-        let ran = self.subject(name)?.command(&test).await?;
+        let ran = self.subject(name)?.question(&test).await?;
         match ran.code {
             1 => Ok(()),
             0 => Err(StepError::failed(format!("there is {path} on \"{name}\""))),

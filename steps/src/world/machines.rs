@@ -63,7 +63,7 @@ impl World {
             }
             // A boot that was waited for has settled already; what may fail in it, may not here.
             System::Machine(_) => {
-                let units = subject.succeed(&FAILED).await?;
+                let units = subject.answer(&FAILED).await?;
                 failed(&units).into_iter().map(str::to_owned).collect()
             }
         };

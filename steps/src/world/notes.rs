@@ -46,7 +46,7 @@ impl World {
 
     async fn fact(&mut self, name: &str, fact: Fact) -> Result<String, StepError> {
         match fact {
-            Fact::Kernel => self.subject(name)?.succeed(&["uname", "-r"]).await,
+            Fact::Kernel => self.subject(name)?.answer(&["uname", "-r"]).await,
             Fact::OsRelease => self.subject(name)?.os_release().await,
             Fact::Page => self.page_text(name).await,
             Fact::Data => self.database_data(name).await,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bootproof_harness::http::Page;
+use bootproof_harness::http::{Page, Steady};
 use bootproof_harness::profile::ReleaseName;
 
 use super::World;
@@ -11,6 +11,10 @@ use crate::{StepError, snapshot};
 
 /// How long a page may take to answer once its system is up, as measured under KVM.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// A wrong status that was seen so often, over so long (as measured under KVM), is the answer of a system that has settled.
+const STOOD: u32 = 20;
+const STANDS: Duration = Duration::from_secs(5);
 
 /// Where the pages of a profile's images give os-release, below the page itself.
 const OS_RELEASE: &str = "os-release";
@@ -24,7 +28,13 @@ impl World {
         let url = subject.url(web.port)? + &web.path;
         let http = scene.shared.http(&run)?;
         let deadline = run.guest_deadline(ANSWER);
-        let mut error = match http.wait_for_status(&url, status, deadline).await {
+        let steady = Steady {
+            times: STOOD,
+            over: run.guest_deadline(STANDS),
+        };
+        let settled = || subject.has_settled();
+        let waiting = http.wait_for_status_or_steady(&url, status, deadline, steady, settled);
+        let mut error = match waiting.await {
             Ok(page) => {
                 let pages = scene.shared.pages();
                 pages.answered(&run, &subject.whose(), &page).await;
@@ -34,7 +44,7 @@ impl World {
         };
         error.what = format!("HTTP {status} from the page of \"{name}\" ({url})");
         // Only a system that is shown to be alive can be blamed for its page.
-        match subject.command(&["true"]).await {
+        match subject.question(&["true"]).await {
             Ok(_) => Err(StepError::failed(error)),
             Err(dead) => Err(StepError::error(format!(
                 "{error}; and \"{name}\" does not answer: {dead}"

@@ -73,7 +73,7 @@ impl World {
             "--value",
             &unit,
         ];
-        let state = subject.succeed(&argv).await?;
+        let state = subject.answer(&argv).await?;
         if state.trim() == "not-found" {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl World {
         let port = self.scene()?.shared.profile().web.port;
         let filter = format!("sport = :{port}");
         let subject = self.subject(name)?;
-        let sockets = subject.succeed(&["ss", "-Hltn", &filter]).await?;
+        let sockets = subject.answer(&["ss", "-Hltn", &filter]).await?;
         if sockets.trim().is_empty() {
             return Ok(());
         }
@@ -109,7 +109,7 @@ impl World {
         let what = format!("{unit} to be active on \"{name}\"");
         let deadline = scene.run().guest_deadline(ACTIVE);
         let waited = wait::until(&what, deadline, || async {
-            match subject.command(&UnitState::question(unit)).await {
+            match subject.question(&UnitState::question(unit)).await {
                 Ok(ran) if ran.code == 0 => match UnitState::parse(&ran.text).look() {
                     Look::Ready(()) => Look::Ready(Ok(())),
                     Look::Not(seen) => Look::Not(seen),
@@ -124,7 +124,7 @@ impl World {
             Ok(result) => result,
             Err(error) => {
                 let journal = subject
-                    .command(&["journalctl", "-u", unit, "-b", "--no-pager", "-n", "10"])
+                    .question(&["journalctl", "-u", unit, "-b", "--no-pager", "-n", "10"])
                     .await
                     .map_or(String::new(), |ran| ran.text);
                 // journalctl's own words for nothing.
