@@ -82,7 +82,8 @@ configure() {
 	quiet mask ldconfig.service systemd-update-done.service systemd-journal-catalog-update.service systemd-hwdb-update.service
 	# What serves nothing here and costs every boot a process or more: emulated, each takes a tenth of a second and more.
 	in_root systemctl --quiet disable getty@tty1.service
-	in_root systemctl --quiet mask dracut-shutdown.service modprobe@drm.service
+	in_root systemctl --quiet mask dracut-shutdown.service modprobe@drm.service user@.service
+	quiet disable systemd-network-generator.service
 	quiet mask sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
 		dev-hugepages.mount proc-sys-fs-binfmt_misc.automount systemd-pstore.service systemd-repart.service \
 		systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-initctl.socket \
