@@ -13,27 +13,3 @@ cache_folder() {
 	[ "$(id -u)" -eq 0 ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/bootproof
 	printf '%s\n' "${BOOTPROOF_CACHE:-$cache}"
 }
-
-# Runs a named stage, and says how long it took. Not under `if`: there bash ignores a failure inside a function.
-stage() {
-	current=$1 began=$SECONDS
-	shift
-	say "$current"
-	"$@"
-	stages+=("$(printf '%5d s  %s' $((SECONDS - began)) "$current")")
-	current=
-}
-
-# For a trap on EXIT: names the stage that ended the script.
-stage_failed() {
-	local code=$1
-	if [ "$code" -ne 0 ] && [ -n "${current:-}" ]; then
-		printf 'error: %s failed after %d s with exit code %d\n' "$current" $((SECONDS - began)) "$code" >&2
-	fi
-}
-
-stages_done() {
-	printf '\nstages\n'
-	printf '%s\n' "${stages[@]}"
-	printf '%5d s  in all\n' "$SECONDS"
-}

@@ -30,7 +30,7 @@ const RED: [Red; 7] = [
         says: &["HTTP 200", "HTTP 404"],
     },
     Red {
-        scenario: "The web server is disabled in the new release",
+        scenario: "The web server is disabled in an update",
         step: r#"And the unit of the web server is active on "server""#,
         says: &["apache2.service", "inactive", "disabled"],
     },

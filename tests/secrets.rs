@@ -1,5 +1,5 @@
 //! Secrets are planted wherever a run gets some from, and the product tells what it knows: nothing of it may be found in
-//! the evidence, on the screen, in a process's arguments or in a domain.
+//! the evidence, on the screen, in a process's arguments or in a domain. Images come from a registry of somebody else's.
 
 #![allow(clippy::unwrap_used)]
 
@@ -89,6 +89,18 @@ fn domains() -> Vec<String> {
         .collect()
 }
 
+/// The disk was installed from a registry that the run did not start, and the machine was switched to what it has there.
+fn read_from_their_registry(out: &Path) {
+    let run = std::fs::read_to_string(out.join("run.json")).unwrap();
+    let run: Value = serde_json::from_str(&run).unwrap();
+    assert_eq!(run["disks"][0]["cached"], false);
+    let images = run["images"].as_array().unwrap();
+    let teller = images.iter().rfind(|image| image["image"] == "teller");
+    let booted = run["machines"][0]["boots"].as_array().unwrap();
+    assert_eq!(booted.len(), 2);
+    assert_eq!(booted[1]["digest"], teller.unwrap()["digest"]);
+}
+
 #[test]
 #[ignore = "needs a host: podman and libvirt"]
 fn no_secret_is_found_where_others_can_read() {
@@ -150,6 +162,7 @@ fn no_secret_is_found_where_others_can_read() {
     // Shown when something below fails.
     eprintln!("{screen}");
     assert_eq!(ended.code(), Some(1), "the unit that tells fails");
+    read_from_their_registry(&out);
 
     // The hunt is worth something only where there was something to find.
     let told = files(&out).into_iter().filter_map(|path| {

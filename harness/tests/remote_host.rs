@@ -1,4 +1,5 @@
 //! A registry that bootproof did not start: its certificate is by an authority nobody knows, and it wants a password.
+//! That disks and machines read from one is a part of `tests/secrets.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
@@ -6,13 +7,9 @@ mod theirs;
 
 use std::time::Duration;
 
-use bootproof_harness::bootc::Verb;
-use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest, Disks};
 use bootproof_harness::evidence::Recorder;
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::sweep;
-use bootproof_harness::ledger::{PortRange, Ports};
-use bootproof_harness::machine::{Exceptions, Hypervisor, MachineSpec, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::{Registry, RegistryError, Remote};
 use bootproof_harness::run::{Dirs, Run, RunId};
@@ -123,76 +120,5 @@ async fn a_registry_of_somebody_elses_with_an_authority_nobody_knows() {
     let stranger = Registry::remote(run, podman, &stranger).await.unwrap();
     let error = stranger.digest_of(&format!("{NAME}:1")).await.unwrap_err();
     assert!(matches!(error, RegistryError::Refused { .. }), "{error}");
-    theirs.daemon.stop(Duration::from_secs(5)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a host: podman, a registry, libvirt, BOOTPROOF_TEST_IMAGE; some minutes under TCG"]
-async fn a_machine_reads_from_a_registry_of_somebody_elses() {
-    let image = std::env::var("BOOTPROOF_TEST_IMAGE")
-        .expect("set BOOTPROOF_TEST_IMAGE to a bootable image, such as oci:/tmp/oci-bookworm");
-    let (theirs, lab) = (Theirs::start().await, Lab::set_up());
-    let remote = theirs.remote(PASSWORD);
-    let registry = Registry::remote(&lab.run, &lab.podman, &remote).await;
-    let registry = registry.unwrap();
-    let pull = lab.podman.podman().args(["pull", "-q", &image]);
-    let base = pull.deadline(MINUTES).run().await.unwrap().text();
-    let base = base.lines().last().unwrap().to_owned();
-    let recipe = |text: &str| format!("FROM {base}\nRUN echo {text} > /usr/share/probe\n");
-    let (local_image, digest) = lab.push(&registry, &recipe("first"), "latest").await;
-
-    // Nothing is cached here: the installation itself reads from the registry.
-    let disks = Disks::new(lab.run.clone(), registry.podman().clone());
-    let request = DiskRequest {
-        image_reference: format!("{NAME}:latest"),
-        local_image,
-        source_imgref: format!("registry:{NAME}@{digest}"),
-        digest: digest.clone(),
-        target_imgref: format!("{NAME}:latest"),
-        size_bytes: 5 << 30,
-        image_bytes: None,
-        filesystem: "ext4".into(),
-        root_size: None,
-        kargs: vec![
-                "console=tty0".into(),
-                "console=ttyS0,115200".into(),
-                "no_timer_check".into(),
-            ],
-        client_args: vec![],
-        builder_version: "test".into(),
-        pid_host: false,
-        access: DiskAccess::from(&registry),
-    };
-    let disk = disks.ensure(&request).await.unwrap();
-
-    let uri = Hypervisor::default_uri();
-    let hypervisor = Hypervisor::open(&uri, lab.run.accel).await.unwrap();
-    let ports = Ports::new(&lab.run.dirs.state, PortRange::from_env().unwrap());
-    let machines = Machines::new(lab.run.clone(), hypervisor, ports).unwrap();
-    let credentials = machines.credentials().unwrap().registry(registry.guest());
-    let spec = MachineSpec {
-        page: None,
-        history: Vec::new(),
-        name: "reader".into(),
-        disk: Backing::Disk(disk),
-        credentials,
-        memory_mib: 2048,
-        cpus: 2,
-        ports: vec![],
-        reachable: Duration::from_secs(120),
-        digest: Some(digest),
-        exceptions: Exceptions::default(),
-    };
-    let mut machine = machines.start(spec).await.unwrap();
-    machine.boot().await.unwrap();
-    let (_, second) = lab.push(&registry, &recipe("second"), "second").await;
-    let switch = Verb::switch(format!("{NAME}:second"));
-    machine.bootc(&switch).await.unwrap();
-    let status = machine.status().await.unwrap();
-    assert_eq!(status.staged_digest(), Some(second.as_str()));
-    machine.release(false).await.unwrap();
-    registry.stop().await.unwrap();
-    sweep(&lab.run.ledger, &lab.podman).await;
-    assert_eq!(lab.run.ledger.owned(), []);
     theirs.daemon.stop(Duration::from_secs(5)).await;
 }

@@ -16,12 +16,11 @@ Feature: Wrong product, red run
     Then "server" has booted "homepage:latest"
     And the page of "server" answers 200
 
-  Scenario: The web server is disabled in the new release
+  Scenario: The web server is disabled in an update
     Given the machine "server" as left by "Deploying the server that is to be broken"
-    When the images "soe", "httpd" and "unserved" of the new release are built and pushed
+    When the image "unserved" of the old release is built and pushed
     And "server" is switched to "unserved:latest" and rebooted
     Then "server" has booted "unserved:latest"
-    And "server" runs the new release
     And the unit of the web server is active on "server"
 
   Scenario: What is in /var is lost
