@@ -205,7 +205,7 @@ impl Cmd {
         self
     }
 
-    /// The same command at the lowest priority: it, and all it starts, takes the time that nothing else wants.
+    /// The same command at a low priority: it, and all it starts, comes after what runs beside it, and is not starved by it: somebody may wait for it after all.
     #[must_use]
     pub fn unhurried(mut self) -> Self {
         self.unhurried = true;
@@ -240,7 +240,7 @@ impl Cmd {
     /// all can read.
     fn words(&self) -> Vec<String> {
         let mut words = match self.unhurried {
-            true => ["nice", "-n", "19"].map(str::to_owned).to_vec(),
+            true => ["nice", "-n", "5"].map(str::to_owned).to_vec(),
             false => Vec::new(),
         };
         if !self.through_sudo {

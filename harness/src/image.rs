@@ -109,8 +109,9 @@ struct Inner {
     common: Arc<Common>,
     /// What was pushed in this run: references with tags.
     pushed: Mutex<BTreeSet<String>>,
-    /// Whether what is built here is only for the layer cache.
-    ahead: bool,
+    /// Set where what is built is only for the layer cache: the images that bases are made by instead. Steps wait for bases,
+    /// so they are not made at a low priority.
+    ahead: Option<Images>,
 }
 
 /// What is the same for all divisions of the registry.
@@ -143,7 +144,7 @@ impl Images {
             guest_source: guest_source.to_owned(),
             common: Arc::default(),
             pushed: Mutex::default(),
-            ahead: false,
+            ahead: None,
         }))
     }
 
@@ -179,7 +180,7 @@ impl Images {
             guest_source: self.0.guest_source.clone(),
             common: self.0.common.clone(),
             pushed: Mutex::new(beginning.iter().flat_map(tags).collect()),
-            ahead: false,
+            ahead: None,
         })))
     }
 

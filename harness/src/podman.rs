@@ -42,7 +42,7 @@ pub struct Podman {
     temp: Option<Utf8PathBuf>,
     /// Whether its commands run as root, whoever the user is.
     rooted: bool,
-    /// Whether its commands run at the lowest priority.
+    /// Whether its commands run at a low priority.
     unhurried: bool,
 }
 
@@ -121,7 +121,7 @@ impl Podman {
         })
     }
 
-    /// The same podman, its commands at the lowest priority.
+    /// The same podman, its commands at a low priority.
     #[must_use]
     pub fn unhurried(&self) -> Self {
         Self {

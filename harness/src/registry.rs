@@ -125,7 +125,7 @@ impl Registry {
         }))
     }
 
-    /// The same registry, its commands at the lowest priority.
+    /// The same registry, its commands at a low priority.
     #[must_use]
     pub fn unhurried(self) -> Self {
         Self {

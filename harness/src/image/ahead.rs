@@ -15,7 +15,7 @@ use crate::profile::ReleaseName;
 const ORGANISATION: &str = "ahead";
 
 impl Images {
-    /// The images in a division of their own, to [build ahead](Self::build_ahead) in, at the lowest priority. `None`
+    /// The images in a division of their own, to [build ahead](Self::build_ahead) in, at a low priority. `None`
     /// where the registry is the user's own: there nothing may be pushed that no step asks for.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Images {
             guest_source: self.0.guest_source.clone(),
             common: self.0.common.clone(),
             pushed: std::sync::Mutex::default(),
-            ahead: true,
+            ahead: Some(self.clone()),
         }))))
     }
 

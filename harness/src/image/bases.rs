@@ -55,6 +55,9 @@ impl Images {
         reference: &str,
         recorder: &Recorder,
     ) -> Result<Option<String>, ImageError> {
+        if let Some(images) = &self.0.ahead {
+            return Box::pin(images.ensure_base(reference, recorder)).await;
+        }
         let Some(recipe) = self.0.profile.bases.get(reference) else {
             return Ok(None);
         };

@@ -146,7 +146,7 @@ impl Images {
             [] => usual.clone(),
             tags => Arc::new(tags.to_vec()),
         };
-        let at_once = match self.0.ahead {
+        let at_once = match self.0.ahead.is_some() {
             true => 1,
             false => std::thread::available_parallelism().map_or(2, usize::from),
         };
@@ -167,7 +167,7 @@ impl Images {
                     // Never closed, so that a turn always comes.
                     let _turn = turns.acquire().await.ok();
                     let built = images.build(&name, release, &options, &recorder).await?;
-                    if images.0.ahead && !images.is_stood_on(&built.name, release) {
+                    if images.0.ahead.is_some() && !images.is_stood_on(&built.name, release) {
                         return Ok((built, None));
                     }
                     let pushed = images.push(&built, &tags, &recorder).await?;
