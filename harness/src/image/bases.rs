@@ -339,6 +339,9 @@ impl Maker<'_> {
             "--security-opt=label=disable",
             "--env=BOOTPROOF_WORK=/work",
         ]);
+        if let Some(shares) = rooted.shares() {
+            cmd = cmd.arg(shares);
+        }
         if std::env::var_os(MIRROR).is_some() {
             cmd = cmd.arg(format!("--env={MIRROR}"));
         }

@@ -216,6 +216,9 @@ impl Images {
         if no_cache {
             cmd = cmd.arg("--no-cache");
         }
+        if let Some(shares) = self.podman().shares() {
+            cmd = cmd.arg(shares);
+        }
         for (name, value) in args {
             cmd = cmd.arg(format!("--build-arg={name}={value}"));
         }
