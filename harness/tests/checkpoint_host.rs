@@ -18,11 +18,12 @@ use bootproof_harness::bootc::Verb;
 use bootproof_harness::disk::{Backing, Disks};
 use bootproof_harness::exec::Cmd;
 use bootproof_harness::fault::Blame as _;
-use bootproof_harness::ledger::Resource;
+use bootproof_harness::ledger::{EntryId, Resource};
 use bootproof_harness::machine::{
     Checkpoint, Expected, Machine, MachineError, MachineSpec, Machines,
 };
 use bootproof_harness::ssh::Remote;
+use camino::Utf8PathBuf;
 use lab::{Lab, NAME, say};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,6 +57,8 @@ async fn machines_go_on_from_anothers_memory() {
     assert!(meta.len() > 50 << 20, "{} bytes", meta.len());
     say(began, &format!("saved {} MiB", meta.len() >> 20));
 
+    // QEMU sees what was mounted when it began.
+    let mount = small_disk(&lab, "other").await;
     let saved = Instant::now();
     let (one, other) = futures::future::join(
         restored(&lab, &machines, "one", &checkpoint),
@@ -92,7 +95,7 @@ async fn machines_go_on_from_anothers_memory() {
 
     refused(&lab, &machines, &checkpoint).await;
     say(began, "memory that was cut short is refused");
-    no_room(&lab, other, &second).await;
+    no_room(&lab, other, mount, &second).await;
     say(began, "a full disk is got over by a shutdown");
 
     checkpoint.release().unwrap();
@@ -144,21 +147,34 @@ async fn refused(lab: &Lab, machines: &Machines, checkpoint: &Checkpoint) {
     assert!(!owned.iter().any(|(_, resource)| domain(resource)));
 }
 
-/// A machine whose memory does not fit goes on, and is shut down as where memory cannot be saved at all.
-async fn no_room(lab: &Lab, machine: Machine, staged: &str) {
-    let folder = machine.console_path().parent().unwrap().join("memory");
-    std::fs::create_dir(&folder).unwrap();
-    let path = folder.clone();
-    let mount = lab.run.ledger.own(Resource::Mount { path }).unwrap();
+fn memory_folder(lab: &Lab, machine: &str) -> Utf8PathBuf {
+    Machines::folder(&lab.run.dirs.scratch)
+        .join(machine)
+        .join("memory")
+}
+
+/// A file system too small for the memory that a machine is to be saved to.
+async fn small_disk(lab: &Lab, machine: &str) -> EntryId {
+    let path = memory_folder(lab, machine);
+    std::fs::create_dir_all(&path).unwrap();
     let small = Cmd::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "small"]);
-    small.arg(folder.as_str()).run().await.unwrap();
+    let small = small.arg(path.as_str());
+    let mount = lab.run.ledger.own(Resource::Mount { path }).unwrap();
+    small.run().await.unwrap();
+    mount
+}
+
+/// A machine whose memory does not fit goes on, and is shut down as where memory cannot be saved at all.
+async fn no_room(lab: &Lab, machine: Machine, mount: EntryId, staged: &str) {
+    let folder = memory_folder(lab, "other");
     let halted = machine.checkpoint(true).await.unwrap();
     assert_eq!(halted.memory_file(), None);
     let record = std::fs::read_to_string(lab.run.dirs.out.join("events.ndjson")).unwrap();
     let warned = record.lines().any(|line| {
         line.contains("No space left on device") && line.contains("so what starts from it boots")
     });
-    assert!(warned, "no warning in the record");
+    let warnings: Vec<&str> = record.lines().filter(|l| l.contains("warning")).collect();
+    assert!(warned, "{warnings:#?}");
     Cmd::new("umount").arg(folder.as_str()).run().await.unwrap();
     lab.run.ledger.release(mount).unwrap();
     // The shutdown finished what was staged.

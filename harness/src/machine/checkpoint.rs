@@ -11,6 +11,7 @@ use std::time::Instant;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::QUESTION;
+use super::monitor::SaveError;
 use super::spec::Files;
 use super::start::io;
 use super::{Credentials, Machine, MachineError, remove_folder};
@@ -134,26 +135,35 @@ impl Machine {
             .deadline(self.run.guest_deadline(QUESTION));
         self.run(flush).await?;
         self.ssh.forget();
-        let not_saved = |source| MachineError::NotSaved {
-            machine: self.spec.name.clone(),
-            source,
-        };
         let file = self.files.memory();
         self.make_file(&file)?;
         self.hypervisor.suspend(&self.domain).await?;
+        let saved = self.save_to(&file).await;
+        if saved.is_err() {
+            // Half of a memory is of no use; the folder goes with the run.
+            let _ = std::fs::remove_file(&file);
+            self.hypervisor.resume(&self.domain).await?;
+        }
+        saved.map_err(|source| MachineError::NotSaved {
+            machine: self.spec.name.clone(),
+            source,
+        })
+    }
+
+    async fn save_to(&self, file: &Utf8Path) -> Result<u64, SaveError> {
         let memory_mib = self.spec.memory_mib;
-        let saved = self
-            .hypervisor
-            .save_memory(&self.domain, memory_mib, &file)
-            .await;
-        match saved {
-            Ok(()) => Ok(std::fs::metadata(&file).map_err(io(&file))?.len()),
-            Err(error) => {
-                // Half of a memory is of no use; the folder goes with the run.
-                let _ = std::fs::remove_file(&file);
-                self.hypervisor.resume(&self.domain).await?;
-                Err(not_saved(error))
+        let (hypervisor, domain) = (&self.hypervisor, &self.domain);
+        hypervisor.save_memory(domain, memory_mib, file).await?;
+        match std::fs::metadata(file) {
+            // QEMU may see other file systems than the host.
+            Ok(meta) if meta.len() == 0 => {
+                Err(SaveError::NotWritten("its file is empty".to_owned()))
             }
+            Ok(meta) => Ok(meta.len()),
+            Err(source) => Err(SaveError::Io {
+                path: file.to_owned(),
+                source,
+            }),
         }
     }
 
