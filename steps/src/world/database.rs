@@ -1,6 +1,9 @@
 //! What the World does with a database server.
 
+use std::time::Duration;
+
 use bootproof_harness::profile::AfterRollback;
+use bootproof_harness::wait::{self, Look};
 
 use super::World;
 use crate::StepError;
@@ -35,11 +38,18 @@ SELECT 'user', User, Host FROM mysql.user WHERE User <> '' ORDER BY User, Host;
 SHOW GRANTS FOR 'reader'@'localhost';
 ";
 
+/// The client, for an answer that can be compared.
+const CLIENT: [&str; 3] = ["mariadb", "--batch", "--skip-column-names"];
+
 /// Where a dump waits for better days: it stays when deployments change.
 const DUMP: &str = "/var/lib/bootproof-dump.sql";
 
 /// Where the profile's databases have their data, as MariaDB and its packages do everywhere.
 const FOLDER: &str = "/var/lib/mysql";
+
+/// How long a server that has started may take to bring its own tables up to date, as measured under KVM: of a new version it
+/// does so in the background, and what it makes anew is gone for a moment.
+const UPGRADED: Duration = Duration::from_secs(20);
 
 impl World {
     pub(crate) async fn fill_database(&mut self, name: &str) -> Result<(), StepError> {
@@ -47,7 +57,17 @@ impl World {
     }
 
     pub(crate) async fn database_data(&mut self, name: &str) -> Result<String, StepError> {
-        self.sql(name, DATA, "read rows, users and grants").await
+        let deadline = self.scene()?.run().guest_deadline(UPGRADED);
+        let subject = self.subject(name)?;
+        let what = "rows, users and grants to be readable";
+        let waited = wait::until(what, deadline, || async {
+            let read = subject.fed(&CLIENT, DATA, "read rows, users and grants");
+            match read.await {
+                Err(StepError::Failed(message)) => Look::Not(message),
+                other => Look::Ready(other),
+            }
+        });
+        waited.await.map_err(StepError::failed)?
     }
 
     pub(crate) async fn database_version(&mut self, name: &str) -> Result<String, StepError> {
@@ -121,10 +141,7 @@ impl World {
     }
 
     async fn sql(&mut self, name: &str, sql: &str, shown: &str) -> Result<String, StepError> {
-        let machine = self.subject(name)?;
-        machine
-            .fed(&["mariadb", "--batch", "--skip-column-names"], sql, shown)
-            .await
+        self.subject(name)?.fed(&CLIENT, sql, shown).await
     }
 }
 
