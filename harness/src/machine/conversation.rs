@@ -1,7 +1,7 @@
 //! A script of questions under way: what it says is heard as it comes.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
@@ -22,6 +22,8 @@ pub(super) struct Conversation {
     over: bool,
     done: BTreeSet<Part>,
     boot: Option<(String, Option<u32>)>,
+    /// Since when it answers: a first boot is knocked at long before.
+    since: Option<Instant>,
 }
 
 impl Conversation {
@@ -48,6 +50,7 @@ impl Conversation {
             over: false,
             done: BTreeSet::new(),
             boot: None,
+            since: None,
         }
     }
 
@@ -75,7 +78,10 @@ impl Conversation {
                     continue;
                 };
                 match &said {
-                    Said::Boot(id, soft) => self.boot = Some((id.clone(), *soft)),
+                    Said::Boot(id, soft) => {
+                        self.boot = Some((id.clone(), *soft));
+                        self.since = Some(Instant::now());
+                    }
                     Said::Done(part) => drop(self.done.insert(*part)),
                     // The answers themselves are read when they are all there.
                     Said::All => self.over = true,
@@ -109,7 +115,12 @@ impl Conversation {
 
     /// Records it as a command that ran.
     pub fn record(&self, output: &Output) {
-        self.ssh.record(&self.remote, output);
+        let took = self.since.map_or(output.took, |since| since.elapsed());
+        let output = Output {
+            took,
+            ..output.clone()
+        };
+        self.ssh.record(&self.remote, &output);
     }
 
     /// The commands that have not ended yet.
