@@ -15,6 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
+use bootproof_harness::run::Dirs;
 use serde_json::Value;
 use theirs::{PASSWORD, Theirs, USER};
 
@@ -94,6 +95,10 @@ fn read_from_their_registry(out: &Path) {
     let run = std::fs::read_to_string(out.join("run.json")).unwrap();
     let run: Value = serde_json::from_str(&run).unwrap();
     assert_eq!(run["disks"][0]["cached"], false);
+    // Nobody will want it again.
+    let key = run["disks"][0]["key"].as_str().unwrap();
+    let disk = Dirs::default_cache().join("disks").join(key);
+    std::fs::remove_dir_all(disk).unwrap();
     let images = run["images"].as_array().unwrap();
     let teller = images.iter().rfind(|image| image["image"] == "teller");
     let booted = run["machines"][0]["boots"].as_array().unwrap();
@@ -113,6 +118,14 @@ fn no_secret_is_found_where_others_can_read() {
     std::fs::copy("tests/keys/cosign.key", &key).unwrap();
     std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     let profile = common::lab_with(&dir.path().join("profile"), Path::new("tests/secrets"));
+    // A disk that no run has made before is installed from their registry.
+    let text = std::fs::read_to_string(&profile).unwrap();
+    let own = format!(
+        "\"no_timer_check\", \"bootproof.hunt={}\"]",
+        std::process::id()
+    );
+    assert!(text.contains("\"no_timer_check\"]"), "{text}");
+    std::fs::write(&profile, text.replace("\"no_timer_check\"]", &own)).unwrap();
     let state = dir.path().join("state");
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("secrets");
     let _ = std::fs::remove_dir_all(&out);

@@ -243,6 +243,11 @@ pub const TABLE: &[Seen] = &[
         "the machine was never there",
     ),
     seen(
+        "a machine's memory cannot be restored: it was cut short, or QEMU refuses it",
+        Infrastructure,
+        "nothing of the product has run yet",
+    ),
+    seen(
         "the domain is destroyed from outside, or its qemu is killed (by the host's OOM killer, for one)",
         Infrastructure,
         "the guest had no part in it",

@@ -11,7 +11,7 @@ pub(crate) struct UnitState<'a>(BTreeMap<&'a str, &'a str>);
 impl<'a> UnitState<'a> {
     /// The command that asks for them.
     pub(crate) fn question(unit: &str) -> [&str; 4] {
-        const STATES: &str = "--property=LoadState,ActiveState,SubState,UnitFileState,Result";
+        const STATES: &str = "--property=LoadState,ActiveState,SubState,UnitFileState,Result,Job";
         ["systemctl", "show", STATES, unit]
     }
 
@@ -39,6 +39,11 @@ impl<'a> UnitState<'a> {
         }
     }
 
+    /// Whether nothing has started it, and nothing is about to.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.get("ActiveState") == "inactive" && matches!(self.get("Job"), "0" | "" | "unknown")
+    }
+
     fn get(&self, name: &str) -> &str {
         self.0.get(name).copied().unwrap_or("unknown")
     }
@@ -54,6 +59,15 @@ mod tests {
             Look::Not(seen) => format!("not: {seen}"),
             Look::Never(why) => format!("never: {why}"),
         }
+    }
+
+    #[test]
+    fn a_unit_that_is_about_to_start_is_not_at_rest() {
+        let rests = |answer| UnitState::parse(answer).is_at_rest();
+        assert!(rests("ActiveState=inactive\nSubState=dead"));
+        assert!(!rests("ActiveState=inactive\nSubState=dead\nJob=214"));
+        assert!(!rests("ActiveState=activating\nSubState=auto-restart"));
+        assert!(!rests("ActiveState=active"));
     }
 
     #[test]

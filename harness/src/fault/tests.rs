@@ -187,6 +187,13 @@ fn samples() -> Vec<(&'static str, Vec<Box<dyn Blame>>)> {
             vec![Box::new(MachineError::Exec(exec(1)))],
         ),
         (
+            "a machine's memory cannot be restored",
+            vec![Box::new(MachineError::NotRestored {
+                machine: "web".to_owned(),
+                why: "load of migration failed: Input/output error".to_owned(),
+            })],
+        ),
+        (
             "the domain is destroyed",
             vec![
                 Box::new(stopped("shut off", "destroyed")),

@@ -1,6 +1,7 @@
 //! What the World asks a running system.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use bootproof_harness::profile::ReleaseName;
 use bootproof_harness::ssh::Remote;
@@ -14,6 +15,9 @@ use crate::unit::UnitState;
 
 /// How long a unit may take to become active once its system is up, as measured under KVM.
 const ACTIVE: Duration = Duration::from_secs(20);
+
+/// A unit that has been at rest for so long in a system that has settled stays there, as measured under KVM.
+const RESTS: Duration = Duration::from_secs(5);
 
 impl World {
     pub(crate) async fn runs_release(
@@ -108,13 +112,30 @@ impl World {
         let subject = self.subject(name)?;
         let what = format!("{unit} to be active on \"{name}\"");
         let deadline = scene.run().guest_deadline(ACTIVE);
+        let rests = scene.run().guest_deadline(RESTS);
+        let at_rest_since = Cell::new(None::<Instant>);
+        let at_rest_since = &at_rest_since;
         let waited = wait::until(&what, deadline, || async {
             match subject.question(&UnitState::question(unit)).await {
-                Ok(ran) if ran.code == 0 => match UnitState::parse(&ran.text).look() {
-                    Look::Ready(()) => Look::Ready(Ok(())),
-                    Look::Not(seen) => Look::Not(seen),
-                    Look::Never(why) => Look::Never(why),
-                },
+                Ok(ran) if ran.code == 0 => {
+                    let state = UnitState::parse(&ran.text);
+                    let since = at_rest_since.get().filter(|_| state.is_at_rest());
+                    let since = since.unwrap_or_else(Instant::now);
+                    at_rest_since.set(state.is_at_rest().then_some(since));
+                    match state.look() {
+                        Look::Ready(()) => Look::Ready(Ok(())),
+                        Look::Not(seen)
+                            if since.elapsed() >= rests && subject.has_settled().await =>
+                        {
+                            Look::Never(format!(
+                                "{seen}, for {} s in a system that has settled",
+                                since.elapsed().as_secs()
+                            ))
+                        }
+                        Look::Not(seen) => Look::Not(seen),
+                        Look::Never(why) => Look::Never(why),
+                    }
+                }
                 Ok(ran) => Look::Not(ran.complaint),
                 Err(error) => Look::Ready(Err(error)),
             }
