@@ -119,27 +119,22 @@ pub fn order(chosen: &[Chosen], slots: Slots) -> (Vec<usize>, Vec<usize>) {
     (order.filter(runs).collect(), begin)
 }
 
-/// What a step takes on average in the scenarios that have run before; 1 where none has.
+/// What a step that only asks takes on average in the scenarios that have run before; 1 where none has.
 fn seconds_a_step(scenarios: &[&Scenario], seconds: &BTreeMap<String, f64>) -> f64 {
     let known = scenarios
         .iter()
-        .filter_map(|s| Some((*seconds.get(&s.id)?, s.steps.len())));
-    let (mut took, mut steps) = (0.0, 0);
-    for (seconds, count) in known {
+        .filter_map(|s| Some((*seconds.get(&s.id)?, s.weight())));
+    let (mut took, mut steps) = (0.0, 0.0);
+    for (seconds, weight) in known {
         took += seconds;
-        steps += count;
+        steps += weight;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a run has few steps")]
-    match steps {
-        0 => 1.0,
-        steps => took / steps as f64,
-    }
+    if steps > 0.0 { took / steps } else { 1.0 }
 }
 
 /// How long a scenario is likely to take: as long as at last, or by its steps.
 fn cost(scenario: &Scenario, seconds: &BTreeMap<String, f64>, a_step: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a scenario has few steps")]
-    let by_steps = scenario.steps.len() as f64 * a_step;
+    let by_steps = scenario.weight() * a_step;
     seconds.get(&scenario.id).copied().unwrap_or(by_steps)
 }
 

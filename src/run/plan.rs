@@ -48,6 +48,16 @@ pub struct Scenario {
     pub background: usize,
 }
 
+/// What takes long, in steps that only ask something: a boot, and a fetch.
+const BOOT_WEIGHT: f64 = 40.0;
+const FETCH_WEIGHT: f64 = 30.0;
+
+static BOOTS: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\breboot|-reboot|\bapplied\b|\bboots\b|\bis deployed\b"));
+
+static FETCHES: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\bis (switched|upgraded)\b|\bby itself\b"));
+
 /// A step's phrase that names what a scenario starts from.
 static AS_LEFT_BY: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"^the machine "([^"]+)" as left by "([^"]+)"$"#));
@@ -61,6 +71,26 @@ static REBOOTED: LazyLock<Regex> = LazyLock::new(|| regex(r"\breboot|\bapplied\b
 #[expect(clippy::unwrap_used, reason = "a literal, covered by tests")]
 fn regex(literal: &str) -> Regex {
     Regex::new(literal).unwrap()
+}
+
+impl Scenario {
+    /// How long it is likely to take, in steps that only ask something.
+    pub fn weight(&self) -> f64 {
+        let of = |step: &gherkin::Step| {
+            let boot = if BOOTS.is_match(&step.value) {
+                BOOT_WEIGHT
+            } else {
+                0.0
+            };
+            let fetch = if FETCHES.is_match(&step.value) {
+                FETCH_WEIGHT
+            } else {
+                0.0
+            };
+            1.0 + boot + fetch
+        };
+        self.steps.iter().map(of).sum()
+    }
 }
 
 /// All scenarios of all files, in the order of the files.

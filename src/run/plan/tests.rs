@@ -163,3 +163,19 @@ fn container_scenarios_need_no_machine() {
     let (plan, _) = build(&["@container\nFeature: a\n  Scenario: b\n    Given c\n"]);
     assert_eq!(plan.scenarios[0].tier, Tier::Application);
 }
+
+#[test]
+fn what_boots_and_fetches_weighs_more_than_what_asks() {
+    let text = r#"Feature: f
+  Scenario: asks
+    Then "m" runs the old release
+    And the page of "m" answers 200
+    And "m" has booted "httpd:latest"
+  Scenario: follows its tag
+    Then "m" boots "httpd:latest" by itself
+"#;
+    let (plan, _) = build(&[text]);
+    let weights: Vec<f64> = plan.scenarios.iter().map(Scenario::weight).collect();
+    assert_eq!(weights[0], 3.0);
+    assert!(weights[1] > 60.0, "{weights:?}");
+}
