@@ -116,6 +116,8 @@ struct Live {
     /// What the scenarios' steps say, by id.
     steps: BTreeMap<String, Vec<String>>,
     open: BTreeMap<String, Open>,
+    /// What is done for no scenario in particular: built ahead, for one.
+    beside: Option<String>,
 }
 
 /// A scenario under way.
@@ -152,6 +154,7 @@ impl Live {
             planned: BTreeMap::new(),
             steps: BTreeMap::new(),
             open: BTreeMap::new(),
+            beside: None,
         }
     }
 
@@ -201,7 +204,9 @@ impl Live {
             whole.set_message(self.how_far());
         }
         if self.progress == Progress::Ci && self.printed.elapsed() >= SILENCE {
-            let now: Vec<_> = self.open.values().flat_map(|open| open.still()).collect();
+            let beside = self.beside.as_deref().map(plain);
+            let of_scenarios = self.open.values().flat_map(|open| open.still());
+            let now: Vec<_> = of_scenarios.chain(beside).collect();
             let lines: Vec<_> = now.iter().map(|l| format!("   still  {l}")).collect();
             self.print(&lines.join("\n"));
         }
@@ -393,6 +398,7 @@ impl Live {
             }
             Event::Doing { what } => {
                 let Some(open) = id.and_then(|id| self.open.get_mut(id)) else {
+                    self.beside = Some(what.clone());
                     return (self.progress == Progress::Plain).then(|| format!("          {what}"));
                 };
                 if open.doing == *what {
@@ -404,6 +410,10 @@ impl Live {
             Event::Console { machine, line } => {
                 let open = self.open.get_mut(id?)?;
                 open.console = format!("{machine}: {line}");
+                None
+            }
+            Event::WorkFinished { .. } if id.is_none() => {
+                self.beside = None;
                 None
             }
             Event::Warning { message } => Some(format!(" warning  {message}")),

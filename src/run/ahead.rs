@@ -24,7 +24,7 @@ pub fn rank(scenario: &Scenario) -> usize {
 
 /// The builds of the chosen scenarios that can be done before their steps come to them, each once, in the order in which
 /// the steps are likely to come: `order` has the scenarios' places in `chosen` as they begin. What those that begin `at_once`
-/// build first is theirs to build.
+/// build first is theirs to build, with its base: another release's comes before more of the same.
 ///
 /// An image whose `FROM` a storyline changes is that storyline's own from then on, and is left to it.
 pub fn builds(
@@ -34,6 +34,8 @@ pub fn builds(
 ) -> Vec<Building> {
     let first = |place: &usize| phrases(&plan.scenarios[chosen[*place]]).find_map(building);
     let theirs: Vec<Building> = at_once.iter().filter_map(first).collect();
+    let begun: BTreeSet<ReleaseName> = theirs.iter().map(|b| b.release).collect();
+    let mut known: BTreeSet<(String, ReleaseName, bool)> = theirs.iter().flat_map(images).collect();
     let mut found: Vec<(usize, Building)> = Vec::new();
     for place in order {
         let index = chosen[*place];
@@ -46,10 +48,13 @@ pub fn builds(
             match phrase {
                 ImagePhrase::Edits(name) => drop(edited.insert(name)),
                 ImagePhrase::Builds(mut building) => {
-                    building.names.retain(|name| !edited.contains(name));
-                    let known = found.iter().any(|(_, other)| *other == building)
-                        || theirs.contains(&building);
-                    if !building.names.is_empty() && !known {
+                    let Building {
+                        release, updated, ..
+                    } = building;
+                    building.names.retain(|name| {
+                        !edited.contains(name) && known.insert((name.clone(), release, updated))
+                    });
+                    if !building.names.is_empty() {
                         // What stands deeper in a storyline comes later.
                         found.push((ancestors.len(), building));
                     }
@@ -57,7 +62,7 @@ pub fn builds(
             }
         }
     }
-    found.sort_by_key(|(depth, _)| *depth);
+    found.sort_by_key(|(depth, building)| (*depth, begun.contains(&building.release)));
     found.into_iter().map(|(_, building)| building).collect()
 }
 
@@ -71,6 +76,17 @@ fn building(phrase: ImagePhrase) -> Option<Building> {
         ImagePhrase::Builds(building) => Some(building),
         ImagePhrase::Edits(_) => None,
     }
+}
+
+/// A building's images, each for itself.
+fn images(building: &Building) -> Vec<(String, ReleaseName, bool)> {
+    let Building {
+        names,
+        release,
+        updated,
+    } = building;
+    let names = names.iter();
+    names.map(|n| (n.clone(), *release, *updated)).collect()
 }
 
 fn edit(phrase: ImagePhrase) -> Option<String> {
@@ -99,6 +115,9 @@ mod tests {
     Given the machine "m" as left by "broken"
     When the images "soe", "httpd" and "homepage" of the old release are updated and pushed
   @container
+  Scenario: more
+    Given the images "soe", "httpd" and "database" of the old release are built and pushed
+  @container
   Scenario: new
     Given the images "soe" and "httpd" of the new release are built and pushed
   @container
@@ -126,11 +145,12 @@ mod tests {
 
     #[test]
     fn each_build_comes_once_as_deep_as_its_scenario_stands() {
-        let all = [0, 1, 2, 3, 4];
+        let all = [0, 1, 2, 3, 4, 5];
         assert_eq!(
-            told(&builds(&plan(), &all, (&[4, 3, 0, 1, 2], &[]))),
+            told(&builds(&plan(), &all, (&[5, 3, 4, 0, 1, 2], &[]))),
             [
                 "soe+httpd old built",
+                "database old built",
                 "soe+httpd new built",
                 "homepage old built",
                 // The homepage is another since its FROM was changed.
@@ -142,16 +162,17 @@ mod tests {
     #[test]
     fn only_what_is_chosen_is_built() {
         let of = |chosen: &[usize]| told(&builds(&plan(), chosen, (&[0], &[])));
-        assert_eq!(of(&[3]), ["soe+httpd new built"]);
+        assert_eq!(of(&[4]), ["soe+httpd new built"]);
         assert!(builds(&plan(), &[], (&[], &[])).is_empty());
     }
 
     #[test]
     fn what_is_built_at_once_is_not_built_ahead_as_well() {
-        let all = [0, 1, 2, 3, 4];
-        let order = [4, 3, 0, 1, 2];
-        let ahead = told(&builds(&plan(), &all, (&order, &[4, 0])));
-        assert_eq!(ahead[0], "soe+httpd new built");
+        let all = [0, 1, 2, 3, 4, 5];
+        let order = [5, 3, 4, 0, 1, 2];
+        let ahead = told(&builds(&plan(), &all, (&order, &[5, 0])));
+        // The new release's base is nobody's yet.
+        assert_eq!(ahead[..2], ["soe+httpd new built", "database old built"]);
         assert!(!ahead.contains(&"soe+httpd old built".to_owned()));
     }
 
@@ -159,6 +180,6 @@ mod tests {
     fn what_needs_little_of_the_old_release_ranks_first() {
         let plan = plan();
         let ranks: Vec<usize> = plan.scenarios.iter().map(rank).collect();
-        assert_eq!(ranks, [2, 2, 3, 200, 2]);
+        assert_eq!(ranks, [2, 2, 3, 3, 200, 2]);
     }
 }

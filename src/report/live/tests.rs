@@ -95,6 +95,7 @@ fn side_by_side_every_line_says_whose_it_is() {
         live.open["a.feature:2"].still(),
         ["a:2  Given step 0 (1 of 2)", "a:2  next: Then b"]
     );
+    assert_eq!(live.beside.as_deref(), Some("build ahead soe (new)"));
 }
 
 #[test]
