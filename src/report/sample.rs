@@ -150,6 +150,50 @@ impl Day {
         day
     }
 
+    /// A day in which a machine goes on from the memory of another.
+    pub fn restored() -> Self {
+        let mut day = Self::begin();
+        day.deploying();
+        let domain = format!("{DOMAIN}-2");
+        day.tell(Some(13), Event::ScenarioStarted { attempt: 1 });
+        day.tell(
+            Some(13),
+            Event::MachineCreated {
+                machine: "homepage".to_owned(),
+                domain: domain.clone(),
+                ports: BTreeMap::from([(80, 22004)]),
+            },
+        );
+        day.tell(
+            Some(13),
+            Event::MachineRestored {
+                machine: "homepage".to_owned(),
+                domain: domain.clone(),
+                from: DOMAIN.to_owned(),
+                boot: 1,
+                seconds: 3.9,
+            },
+        );
+        for status in [200, 503] {
+            day.tell(
+                Some(13),
+                Event::Page {
+                    machine: "homepage".to_owned(),
+                    domain: Some(domain.clone()),
+                    boot: 1,
+                    url: "http://127.0.0.1:22004/".to_owned(),
+                    status: Some(status),
+                    error: None,
+                    title: None,
+                    body: None,
+                    picture: None,
+                },
+            );
+        }
+        day.finish(13, Verdict::Passed, None);
+        day
+    }
+
     /// The day as far as it came when it was killed in the middle of a scenario.
     pub fn cut() -> Self {
         let mut day = Self::begin();

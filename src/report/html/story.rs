@@ -106,7 +106,8 @@ pub fn machines(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Timeli
         .enumerate()
         .map(|(place, machine)| {
             let mut timeline = timeline(summary, machine, place, embedder);
-            timeline.copy_of = machine.copy_of.as_ref().map(|domain| {
+            let saved = machine.restored.as_ref().map(|restored| &restored.from);
+            timeline.copy_of = saved.or(machine.copy_of.as_ref()).map(|domain| {
                 let origin = summary.machines[..place]
                     .iter()
                     .rposition(|m| m.domain == *domain);
@@ -186,6 +187,10 @@ fn timeline(
     let place = format!("m{place}");
     let mut teller = Teller::new(summary, embedder, &place);
     teller.is_copy = machine.copy_of.is_some();
+    if let Some(boot) = restored_in(summary, machine) {
+        teller.last = Some(boot);
+        teller.digests.push(boot.seen.digest.as_deref());
+    }
     teller.tell(happened);
     Timeline {
         name: machine.machine.clone(),
@@ -203,6 +208,15 @@ fn timeline(
         chapters: teller.chapters,
         place,
     }
+}
+
+/// The boot of another machine that a restored one goes on in.
+fn restored_in<'a>(summary: &'a RunSummary, machine: &Machine) -> Option<&'a Boot> {
+    let restored = machine.restored.as_ref()?;
+    let saved = |m: &&Machine| m.domain == restored.from && m.run == machine.run;
+    let saved = summary.machines.iter().rev().find(saved)?;
+    let mut boots = saved.boots.iter();
+    boots.find(|boot| boot.seen.index == restored.boot)
 }
 
 /// Tells one machine's story.

@@ -168,6 +168,17 @@ fn an_image_that_was_never_seen_booted_ends_the_strip() {
 }
 
 #[test]
+fn a_restored_machine_shows_what_it_goes_on_in() {
+    let page = page(&Day::restored());
+    let (_, restored) = page.split_once("Without a boot of its own").unwrap();
+    assert!(restored.starts_with(" it went on in its boot 1, within 3.9 s"));
+    let (_, strip) = restored.split_once("<ol class=\"strip\">").unwrap();
+    let (strip, _) = strip.split_once("</ol>").unwrap();
+    assert!(strip.contains("looked again"), "{strip}");
+    assert!(strip.contains("httpd:latest"), "{strip}");
+}
+
+#[test]
 fn a_run_that_was_killed_says_so_loudly() {
     let page = page(&Day::cut());
     assert!(page.contains("<span class=\"verdict\">unfinished</span>"));
