@@ -79,6 +79,8 @@ impl State {
             assert!(began.elapsed() < Duration::from_secs(900), "it never came");
             std::thread::sleep(Duration::from_millis(20));
         }
+        let id = self.scratch().unwrap();
+        let id = id.file_name().unwrap().to_str().unwrap().to_owned();
         run.kill().unwrap();
         run.wait().unwrap();
         let left = self.left();
@@ -86,6 +88,10 @@ impl State {
         let cleaned = self.bootproof(&["clean"]).output().unwrap();
         assert!(cleaned.status.success(), "{cleaned:?}");
         assert_eq!(self.left(), [] as [String; 0]);
+        let mut virsh = Command::new("virsh");
+        let listed = virsh.args(["list", "--all", "--name"]).output().unwrap();
+        let domains = String::from_utf8_lossy(&listed.stdout).into_owned();
+        assert!(!domains.contains(&id), "{domains}");
     }
 }
 

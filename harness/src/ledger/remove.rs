@@ -111,6 +111,20 @@ impl<'a> Remover<'a> {
         self.must_be_ours("domain", name)?;
         let guest = format!("guest={name},");
         let alive = || process::any_with_argument(|arg| arg.starts_with(&guest));
+        // A run that was killed may have left a virsh that is just about to define it.
+        let runs = format!("{}/", self.state.join("runs"));
+        let defines = |arg: &str| arg.starts_with(&runs) && arg.ends_with("/domain.xml");
+        let quiet = until(
+            "virsh to end",
+            PATIENCE,
+            async || match process::any_with_argument(defines) {
+                true => Look::Not("it runs".to_owned()),
+                false => Look::Ready(()),
+            },
+        );
+        quiet
+            .await
+            .map_err(|error| still("domain", name, &error.to_string()))?;
         let virsh = || Cmd::new("virsh").args(["-c", uri]).deadline(PATIENCE);
         let listed = async || -> Result<bool, ExecError> {
             let list = virsh().args(["list", "--all", "--name"]).run().await?;
