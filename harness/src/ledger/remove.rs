@@ -61,6 +61,8 @@ pub enum RemoveError {
 /// Removes a run's resources.
 pub(super) struct Remover<'a> {
     prefix: String,
+    /// The run's scratch folder.
+    scratch: Utf8PathBuf,
     state: &'a Utf8Path,
     podman: &'a Podman,
     bounds: Bounds,
@@ -71,6 +73,7 @@ impl<'a> Remover<'a> {
         let cache = podman.folder().parent().unwrap_or(podman.folder());
         Self {
             prefix: format!("bootproof-{}-", ledger.run()),
+            scratch: ledger.state().join("runs").join(ledger.run().as_str()),
             state: ledger.state(),
             podman,
             bounds: Bounds::new(ledger.state(), cache),
@@ -112,8 +115,8 @@ impl<'a> Remover<'a> {
         let guest = format!("guest={name},");
         let alive = || process::any_with_argument(|arg| arg.starts_with(&guest));
         // A run that was killed may have left a virsh that is just about to define it.
-        let runs = format!("{}/", self.state.join("runs"));
-        let defines = |arg: &str| arg.starts_with(&runs) && arg.ends_with("/domain.xml");
+        let machines = format!("{}/", self.scratch);
+        let defines = |arg: &str| arg.starts_with(&machines) && arg.ends_with("/domain.xml");
         let quiet = until(
             "virsh to end",
             PATIENCE,
