@@ -6,6 +6,7 @@ mod browser;
 mod checks;
 mod kvm;
 mod os;
+mod remembered;
 mod restore;
 mod sector;
 mod space;

@@ -1,46 +1,10 @@
 //! Whether pages can be opened in a browser here.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use camino::Utf8Path;
-use serde::{Deserialize, Serialize};
-
 use super::checks::version;
-use super::{BROWSER, Bench, Check};
+use super::{BROWSER, Bench, Check, remembered};
 use crate::browser::{Browser, BrowserError, Place};
-
-/// A browser that worked. It holds as long as the host is not rebooted and the programs are the same, for the same user;
-/// one that did not is tried again each time.
-#[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
-    key: String,
-    found: String,
-}
-
-fn remembered(memory: &Utf8Path) -> Option<Remembered> {
-    serde_json::from_str(&std::fs::read_to_string(memory).ok()?).ok()
-}
-
-fn remember(memory: &Utf8Path, key: String, found: &str) {
-    let found = found.to_owned();
-    if let Ok(text) = serde_json::to_string(&Remembered { key, found }) {
-        // What is not remembered is only tried again.
-        let _ = std::fs::write(memory, text);
-    }
-}
-
-/// What a browser that worked is known by.
-fn key() -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let user = rustix::process::geteuid().as_raw();
-    let mut key = format!("{} {user}", boot.trim());
-    for program in Browser::programs().ok()? {
-        let meta = std::fs::metadata(&program).ok()?;
-        key.push_str(&format!(" {program} {} {}", meta.mtime(), meta.size()));
-    }
-    Some(key)
-}
 
 /// What the browser is to show: a title that only a page whose scripts have run has.
 const SCRIPTED: &str =
@@ -55,12 +19,12 @@ pub(super) async fn check(bench: &Bench) -> Check {
         scale: 1.0,
     });
     let memory = bench.cache.join("browser-probe.json");
-    let key = key();
+    let programs = Browser::programs().ok();
+    let key = programs.and_then(|programs| remembered::key(&programs));
     if !bench.fresh
-        && let Some(known) = remembered(&memory)
-        && Some(&known.key) == key.as_ref()
+        && let Some(found) = remembered::recall(&memory, key.as_deref())
     {
-        return Check::ok(BROWSER, known.found, &[]);
+        return Check::ok(BROWSER, found, &[]);
     }
     let opened = browser.open(SCRIPTED, Duration::from_secs(20)).await;
     browser.stop().await;
@@ -76,9 +40,7 @@ pub(super) async fn check(bench: &Bench) -> Check {
             };
             let took = page.took.as_secs_f64();
             let found = format!("{version}: opened a page and read its title in {took:.1} s");
-            if let Some(key) = key {
-                remember(&memory, key, &found);
-            }
+            remembered::remember(&memory, key, &found);
             Check::ok(BROWSER, found, &[])
         }
         Ok(page) => {

@@ -2,14 +2,12 @@
 //! in a run. An overlay is booted where they cannot.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{MetadataExt as _, chown};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
 
 use super::sector::{HELLO, boot_sector};
-use super::{Bench, Check, RESTORE, kvm};
+use super::{Bench, Check, RESTORE, kvm, remembered};
 use crate::disk::{Backing, overlay};
 use crate::ledger::{Resource, sweep};
 use crate::machine::{DomainSpec, Hypervisor, domain_xml};
@@ -22,22 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The memory of that guest, in MiB.
 const MEMORY: u64 = 32;
 
-/// A success holds as long as the host is not rebooted and the emulator is the same; a failure is tried again each time.
-#[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
-    key: String,
-    found: String,
-}
-
 /// Only that children boot is at stake: no tier needs it.
 pub(super) async fn check(bench: &Bench, accel: Accel) -> Check {
     let memory = bench.cache.join("restore-probe.json");
     let key = key(accel);
     if !bench.fresh
-        && let Some(known) = remembered(&memory)
-        && Some(&known.key) == key.as_ref()
+        && let Some(found) = remembered::recall(&memory, key.as_deref())
     {
-        return Check::ok(RESTORE, known.found, &[]);
+        return Check::ok(RESTORE, found, &[]);
     }
     match tried(bench, accel).await {
         Ok(took) => {
@@ -45,14 +35,7 @@ pub(super) async fn check(bench: &Bench, accel: Accel) -> Check {
                 "saved a machine's memory and had another go on from it, in {:.1} s",
                 took.as_secs_f64()
             );
-            let text = key.map(|key| Remembered {
-                key,
-                found: found.clone(),
-            });
-            if let Some(Ok(text)) = text.map(|known| serde_json::to_string(&known)) {
-                // What is not remembered is only tried again.
-                let _ = std::fs::write(memory, text);
-            }
+            remembered::remember(&memory, key, &found);
             Check::ok(RESTORE, found, &[])
         }
         Err(why) => {
@@ -63,22 +46,9 @@ pub(super) async fn check(bench: &Bench, accel: Accel) -> Check {
     }
 }
 
-fn remembered(memory: &Utf8Path) -> Option<Remembered> {
-    serde_json::from_str(&std::fs::read_to_string(memory).ok()?).ok()
-}
-
 fn key(accel: Accel) -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let emulator = kvm::emulator()?;
-    let meta = std::fs::metadata(&emulator).ok()?;
-    let user = rustix::process::geteuid().as_raw();
-    Some(format!(
-        "{} {user} {} {emulator} {} {}",
-        boot.trim(),
-        accel.as_str(),
-        meta.mtime(),
-        meta.size()
-    ))
+    let key = remembered::key(&[kvm::emulator()?])?;
+    Some(format!("{key} {}", accel.as_str()))
 }
 
 async fn tried(bench: &Bench, accel: Accel) -> Result<Duration, String> {
@@ -117,7 +87,9 @@ impl Pair<'_> {
         let spec = self.spec(name, None);
         let memory = self.memory();
         std::fs::write(&memory, "").map_err(|e| e.to_string())?;
-        self.hand_over(&memory)?;
+        self.hypervisor
+            .hand_over(&memory)
+            .map_err(|e| e.to_string())?;
         let backing = Backing::Raw(sector.to_owned());
         self.with_domain(&spec, &backing, async || {
             wrote(&console, |text| text.contains(HELLO)).await?;
@@ -156,7 +128,9 @@ impl Pair<'_> {
         overlay(backing, &spec.overlay)
             .await
             .map_err(|e| e.to_string())?;
-        self.hand_over(&spec.overlay)?;
+        self.hypervisor
+            .hand_over(&spec.overlay)
+            .map_err(|e| e.to_string())?;
         let text = domain_xml(spec).map_err(|e| e.to_string())?;
         let file = self.folder.join(format!("{}.xml", spec.machine));
         std::fs::write(&file, text).map_err(|e| e.to_string())?;
@@ -206,13 +180,6 @@ impl Pair<'_> {
 
     fn memory(&self) -> Utf8PathBuf {
         self.folder.join("memory")
-    }
-
-    fn hand_over(&self, path: &Utf8Path) -> Result<(), String> {
-        match self.hypervisor.owner() {
-            Some((uid, gid)) => chown(path, Some(uid), Some(gid)).map_err(|e| e.to_string()),
-            None => Ok(()),
-        }
     }
 }
 

@@ -146,13 +146,7 @@ impl Machine {
 
     /// The client's status among the answers; it is known from now on.
     pub(super) fn hear_status(&self, answers: &Answers) -> Result<Host, MachineError> {
-        let output = self.output_of(answers, Part::Status)?;
-        let host = Host::parse(&output.text()).map_err(|source| MachineError::Status {
-            machine: self.spec.name.clone(),
-            source,
-        })?;
-        self.known.learn(host.clone());
-        Ok(host)
+        self.learn_status(&self.output_of(answers, Part::Status)?)
     }
 
     /// An error when the journal among the answers holds an alarm.

@@ -4,7 +4,7 @@
 //! overlay of its disk, with ports, files and a console of its own. Only its clock and its registry are set anew.
 
 use std::fs::{OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -24,7 +24,6 @@ use crate::ssh::Remote;
 #[derive(Debug)]
 pub struct Checkpoint {
     run: Run,
-    name: String,
     domain: String,
     files: Files,
     ledger_folder: EntryId,
@@ -117,7 +116,6 @@ impl Machine {
         etc_paths.extend(self.spec.exceptions.etc_drift.iter().cloned());
         Ok(Checkpoint {
             run: self.run,
-            name: self.spec.name,
             domain: self.domain,
             files: self.files,
             ledger_folder: self.ledger_folder,
@@ -178,20 +176,11 @@ impl Machine {
             .mode(0o600)
             .open(file)
             .map_err(io(file))?;
-        match self.hypervisor.owner() {
-            Some((uid, gid)) => chown(file, Some(uid), Some(gid)).map_err(io(file)),
-            None => Ok(()),
-        }
+        self.hypervisor.hand_over(file).map_err(io(file))
     }
 }
 
 impl Checkpoint {
-    /// The machine's name in the feature.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// libvirt's name for the machine it is of.
     #[must_use]
     pub fn domain(&self) -> &str {

@@ -1,7 +1,7 @@
 //! libvirt through `virsh`: what it can do here, and what becomes of a domain.
 
 use std::fmt;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -140,6 +140,17 @@ impl Hypervisor {
     #[must_use]
     pub fn owner(&self) -> Option<(u32, u32)> {
         self.owner.filter(|_| crate::privilege::is_root())
+    }
+
+    /// Gives a file to qemu's user, where that is another.
+    ///
+    /// # Errors
+    /// When its owner cannot be changed.
+    pub fn hand_over(&self, path: &Utf8Path) -> std::io::Result<()> {
+        match self.owner() {
+            Some((uid, gid)) => chown(path, Some(uid), Some(gid)),
+            None => Ok(()),
+        }
     }
 
     /// The folder above a path that qemu's user may not enter, with that user's number; `None` when it comes through.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -201,14 +201,14 @@ impl Machines {
         let disk = files.overlay();
         overlay(&spec.disk, &disk).await?;
         std::fs::set_permissions(&disk, Permissions::from_mode(0o600)).map_err(io(&disk))?;
-        self.hand_over(&disk)?;
+        self.hypervisor.hand_over(&disk).map_err(io(&disk))?;
         let smbios = files.smbios();
         write_secret(
             &smbios,
             spec.credentials.smbios().expose().as_bytes(),
             0o400,
         )?;
-        self.hand_over(&smbios)?;
+        self.hypervisor.hand_over(&smbios).map_err(io(&smbios))?;
         if self.hypervisor.confined_by("selinux") {
             // libvirt labels what it knows of, and of a file in QEMU's own arguments it knows nothing.
             Cmd::new("chcon")
@@ -280,13 +280,6 @@ impl Machines {
             leases.push(lease);
         }
         Ok((ports, leases))
-    }
-
-    fn hand_over(&self, path: &Utf8Path) -> Result<(), MachineError> {
-        match self.hypervisor.owner() {
-            Some((uid, gid)) => chown(path, Some(uid), Some(gid)).map_err(io(path)),
-            None => Ok(()),
-        }
     }
 
     /// Every folder above a file must let qemu's user through.

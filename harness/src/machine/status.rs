@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Machine, MachineError};
 use crate::bootc::{Host, Verb};
+use crate::exec::Output;
 
 /// How long a status is taken for true where nothing was done to the machine, as measured under KVM: it may update itself.
 const FRESH: Duration = Duration::from_secs(5);
@@ -54,6 +55,11 @@ impl Machine {
     /// As [`Machine::status`].
     pub async fn status_now(&self) -> Result<Host, MachineError> {
         let (_, output) = self.bootc(&Verb::Status).await?;
+        self.learn_status(&output)
+    }
+
+    /// Reads what the client printed; it is known from now on.
+    pub(super) fn learn_status(&self, output: &Output) -> Result<Host, MachineError> {
         let host = Host::parse(&output.text()).map_err(|source| MachineError::Status {
             machine: self.spec.name.clone(),
             source,
