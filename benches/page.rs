@@ -9,8 +9,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use bootproof_harness::evidence::Recorder;
 use bootproof_harness::http::Http;
+use bootproof_record::Recorder;
 
 /// How often each is measured.
 const TIMES: u32 = 30;

@@ -14,7 +14,7 @@ mod steps;
 
 use std::io::{IsTerminal as _, Write as _};
 
-use bootproof_harness::secret;
+use bootproof_record::secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cucumber::gherkin::tagexpr::TagOperation;
 use regex::Regex;

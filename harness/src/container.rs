@@ -8,12 +8,13 @@ use std::time::Duration;
 
 pub use error::ContainerError;
 
-use crate::evidence::{Recorder, Work};
+use bootproof_record::secret::redact;
+use bootproof_record::{Recorder, Work};
+
 use crate::exec::{Cmd, ExecError, Output};
 use crate::ledger::{EntryId, Resource};
 use crate::podman::{Podman, pulled_id};
 use crate::run::Run;
-use crate::secret::redact;
 use crate::wait::{self, Look};
 
 /// How long podman itself may take over something small.

@@ -10,12 +10,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bootproof_record::secret::redact;
+use bootproof_record::{CommandRecord, quote};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 pub use child::{Daemon, kill_group};
-
-use crate::secret::redact;
 
 /// What is kept of each stream, in bytes: the head and the tail of longer output.
 const KEPT: usize = 4 << 20;
@@ -341,7 +341,7 @@ impl Cmd {
             .args(&words[1..])
             .process_group(0)
             .kill_on_drop(true);
-        for name in crate::secret::PASSWORD_VARIABLES {
+        for name in bootproof_record::secret::PASSWORD_VARIABLES {
             command.env_remove(name);
         }
         for name in &self.env_remove {
@@ -354,6 +354,16 @@ impl Cmd {
             command.current_dir(folder);
         }
         command
+    }
+}
+
+impl From<&Output> for CommandRecord {
+    fn from(output: &Output) -> Self {
+        Self {
+            line: output.line.clone(),
+            code: output.code,
+            took: output.took,
+        }
     }
 }
 
@@ -381,17 +391,6 @@ fn complaint(stdout: &[u8], stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(pick);
     let lines: Vec<&str> = text.trim().lines().collect();
     redact(&lines[lines.len().saturating_sub(12)..].join("\n"))
-}
-
-/// Quotes one argument for a POSIX shell, only where it must be.
-#[must_use]
-pub fn quote(arg: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !arg.is_empty() && arg.chars().all(plain) {
-        arg.to_owned()
-    } else {
-        format!("'{}'", arg.replace('\'', r"'\''"))
-    }
 }
 
 async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: Vec<u8>) -> std::io::Result<()> {
@@ -480,7 +479,7 @@ mod tests {
     fn no_program_inherits_the_password_of_a_key() {
         let command = sh("true").command();
         let all: Vec<_> = command.as_std().get_envs().collect();
-        for name in crate::secret::PASSWORD_VARIABLES {
+        for name in bootproof_record::secret::PASSWORD_VARIABLES {
             assert!(all.contains(&(name.as_ref(), None)), "{name}");
         }
         // Unless it is given to it.
@@ -533,7 +532,7 @@ mod tests {
 
     #[tokio::test]
     async fn secrets_leave_the_command_line_and_the_complaint() {
-        crate::secret::register("swordfish-one");
+        bootproof_record::secret::register("swordfish-one");
         let error = sh("echo token swordfish-one >&2; exit 1")
             .run()
             .await

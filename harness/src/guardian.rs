@@ -10,6 +10,7 @@ mod patterns;
 use std::collections::VecDeque;
 use std::fmt;
 
+use bootproof_record::secret::redact;
 use serde::{Deserialize, Serialize};
 
 pub use console::ConsoleReader;
@@ -17,7 +18,6 @@ pub use lines::Lines;
 pub use patterns::{PATTERNS, Pattern, SURVIVED};
 
 pub use crate::fault::Fault as Class;
-use crate::secret::redact;
 
 /// How many lines before and after an alarm are kept with it.
 pub const AROUND: usize = 12;

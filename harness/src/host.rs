@@ -12,6 +12,8 @@ mod sector;
 mod space;
 mod tier;
 
+use bootproof_record::random::RandomError;
+use bootproof_record::{Accel, RunId};
 use camino::Utf8PathBuf;
 use serde::Serialize;
 use thiserror::Error;
@@ -23,7 +25,7 @@ pub use tier::{Tier, TierReport, UnknownTier, Why};
 use crate::ledger::builds::forget_builds;
 use crate::ledger::{Ledger, LedgerError, PortRange, sweep};
 use crate::podman::{Podman, PodmanError};
-use crate::run::{Accel, Dirs, RandomError, RunId, open_to_qemu};
+use crate::run::{Dirs, open_to_qemu};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

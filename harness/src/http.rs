@@ -6,12 +6,12 @@ mod steady;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bootproof_record::{Recorder, Work};
 use reqwest::{Client, redirect};
 use thiserror::Error;
 
 pub use steady::Steady;
 
-use crate::evidence::{Recorder, Work};
 use crate::wait::{self, Look, WaitError};
 use steady::Standing;
 

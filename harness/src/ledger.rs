@@ -18,6 +18,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bootproof_record::RunId;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,6 @@ pub use ports::{PortError, PortLease, PortRange, Ports};
 pub use process::start_time;
 pub use remove::RemoveError;
 pub(crate) use remove::end_all_using;
-
-use crate::run::RunId;
 
 /// A thing on the host that a run owns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

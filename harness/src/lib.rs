@@ -1,14 +1,13 @@
 //! The domain of bootproof: images, registries, disks, machines, and the promises they keep.
 //!
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
-//! [`evidence::Event`]s; errors are values with the facts a person needs to act.
+//! [`bootproof_record::Event`]s; errors are values with the facts a person needs to act.
 
 pub mod bootc;
 pub mod browser;
 pub mod container;
 pub mod containerfile;
 pub mod disk;
-pub mod evidence;
 pub mod exec;
 pub mod fault;
 pub mod guardian;
@@ -25,6 +24,5 @@ pub mod problem;
 pub mod profile;
 pub mod registry;
 pub mod run;
-pub mod secret;
 pub mod ssh;
 pub mod wait;

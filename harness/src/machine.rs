@@ -28,6 +28,7 @@ mod xml;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bootproof_record::{AttachmentKind, Boot, Event, Recorder};
 use camino::Utf8Path;
 
 pub use boot::Expected;
@@ -43,7 +44,6 @@ pub use start::Machines;
 pub use xml::domain as domain_xml;
 
 use crate::bootc::{Queued, Verb};
-use crate::evidence::{AttachmentKind, Boot, Event, Recorder};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
@@ -316,7 +316,7 @@ impl Machine {
         let to = self.run.dirs.out.join(&path);
         let kept = std::fs::create_dir_all(self.run.dirs.out.join("consoles"))
             .and_then(|()| std::fs::read(self.files.console()))
-            .map(|bytes| crate::secret::redact(&String::from_utf8_lossy(&bytes)))
+            .map(|bytes| bootproof_record::secret::redact(&String::from_utf8_lossy(&bytes)))
             .and_then(|text| {
                 use std::io::Write as _;
                 let mut file = std::fs::OpenOptions::new()

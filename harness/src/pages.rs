@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bootproof_record::secret::redact;
+use bootproof_record::{Event, Work, hex};
 use sha2::{Digest as _, Sha256};
 
 use crate::browser::{Browser, Rendered};
-use crate::evidence::{Event, Work};
 use crate::http::{Http, Page};
-use crate::run::{Run, hex};
-use crate::secret::redact;
+use crate::run::Run;
 
 /// How long a picture that no step asked for may take to load, and in all.
 const PICTURE: Duration = Duration::from_secs(6);

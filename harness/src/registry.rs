@@ -16,6 +16,7 @@ mod tls;
 
 use std::sync::Arc;
 
+use bootproof_record::secret::Secret;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use attach::{Attachable, DSSE};
@@ -27,7 +28,6 @@ pub use remote::Remote;
 
 use crate::podman::{Access, Podman};
 use crate::run::Run;
-use crate::secret::Secret;
 
 /// The host as a guest in QEMU's user network sees it.
 pub const HOST_IN_GUEST: &str = "10.0.2.2";

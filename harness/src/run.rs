@@ -1,71 +1,14 @@
 //! What a run is: its identity, its folders, its settings, its record.
 
-use std::fmt;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use bootproof_record::{Accel, Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use crate::evidence::Recorder;
 use crate::ledger::{Ledger, LedgerError};
-
-/// The system's random source failed.
-#[derive(Debug, Error)]
-#[error("the system's random source failed: {0}")]
-pub struct RandomError(getrandom::Error);
-
-pub(crate) fn random_hex(bytes: usize) -> Result<String, RandomError> {
-    let mut raw = vec![0; bytes];
-    getrandom::fill(&mut raw).map_err(RandomError)?;
-    Ok(hex(&raw))
-}
-
-/// Bytes in lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// A run's identity: eight lower-case hexadecimal digits, part of the name of all it owns.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunId(String);
-
-impl RunId {
-    /// A fresh one.
-    ///
-    /// # Errors
-    /// When the system's random source fails.
-    pub fn random() -> Result<Self, RandomError> {
-        random_hex(4).map(Self)
-    }
-
-    /// Reads one back; `None` when it is not eight lower-case hexadecimal digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        (text.len() == 8 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
-    }
-
-    /// Its digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The folders of a run and of the host it runs on.
 #[derive(Debug, Clone)]
@@ -136,36 +79,6 @@ fn host_dir(variable: &str, for_root: &str, xdg: &str, below_home: &str) -> Utf8
         Utf8PathBuf::from,
     );
     base.join("bootproof")
-}
-
-/// How machines run: with hardware virtualization, or emulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Accel {
-    /// Hardware virtualization that a probe has really started a guest kernel with.
-    Kvm,
-    /// QEMU's emulation; every deadline is scaled.
-    Tcg,
-}
-
-impl Accel {
-    /// What deadlines are multiplied by: emulation is about this much slower than the hardware.
-    #[must_use]
-    pub fn slowness(self) -> f64 {
-        match self {
-            Self::Kvm => 1.0,
-            Self::Tcg => 5.0,
-        }
-    }
-
-    /// The word used in settings, reports and domain XML comments.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kvm => "kvm",
-            Self::Tcg => "tcg",
-        }
-    }
 }
 
 /// When machines stay after their scenario.
@@ -249,14 +162,6 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn run_ids_are_eight_hexadecimal_digits() {
-        let id = RunId::random().unwrap();
-        assert_eq!(RunId::parse(id.as_str()), Some(id));
-        assert_eq!(RunId::parse("../../etc"), None);
-        assert_eq!(RunId::parse("ABCDEF01"), None);
-    }
 
     #[test]
     fn scratch_lies_below_state() {

@@ -16,9 +16,9 @@ pub use error::SshError;
 pub use keys::{KeyError, KeyPair, PublicKey};
 pub use remote::Remote;
 
-use crate::evidence::{Event, Recorder, Work};
-use crate::exec::{Output, quote};
-use crate::secret::redact;
+use crate::exec::Output;
+use bootproof_record::secret::redact;
+use bootproof_record::{Event, Recorder, Work, quote};
 use link::{Cut, Link, Raw};
 
 /// How many idle connections are kept.

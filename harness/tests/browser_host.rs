@@ -12,8 +12,8 @@ use bootproof_harness::ledger::sweep::clean;
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::picture::{Tolerance, compare};
 use bootproof_harness::podman::Podman;
-use bootproof_harness::run::RunId;
 use bootproof_harness::wait::{self, Look};
+use bootproof_record::RunId;
 use camino::Utf8PathBuf;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -217,7 +217,7 @@ async fn no_picture_shows_a_secret() {
     let host = Host::new();
     let (browser, _ledger) = host.browser();
     let server = Server::start().await;
-    bootproof_harness::secret::register("planted-on-a-page-42");
+    bootproof_record::secret::register("planted-on-a-page-42");
     let open = async |path: &str| {
         let url = format!("{}{path}", server.url);
         browser.open(&url, PATIENCE).await.unwrap()

@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
-use bootproof_harness::evidence::{Event, Recorder};
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed};
 use bootproof_harness::ledger::Resource;
 use bootproof_harness::podman::{Access, Podman};
 use bootproof_harness::profile::{Profile, ReleaseName};
 use bootproof_harness::registry::{Registry, RegistryError};
-use bootproof_harness::run::{Dirs, Run, RunId};
+use bootproof_harness::run::{Dirs, Run};
 use bootproof_harness::wait::{self, Look};
+use bootproof_record::{Event, Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 const PROFILE: &str = r#"

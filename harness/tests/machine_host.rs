@@ -15,7 +15,6 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use bootproof_harness::disk::{Backing, DiskError, DiskRequest, Disks, InstallFault, overlay};
-use bootproof_harness::evidence::Recorder;
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::http::{Http, HttpError};
 use bootproof_harness::ledger::Resource;
@@ -23,6 +22,7 @@ use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::machine::{Hypervisor, Machine, MachineError};
 use bootproof_harness::ssh::{KeyPair, Login, Remote, Ssh, SshError};
 use bootproof_harness::wait::{Look, until_every};
+use bootproof_record::Recorder;
 use lab::{Lab, say};
 
 #[tokio::test(flavor = "multi_thread")]

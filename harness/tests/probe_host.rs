@@ -6,7 +6,7 @@ use std::time::Instant;
 use bootproof_harness::exec::Cmd;
 use bootproof_harness::host::{self, AccelChoice, ProbeOptions, Status, Tier};
 use bootproof_harness::podman::Podman;
-use bootproof_harness::run::Accel;
+use bootproof_record::Accel;
 use camino::Utf8PathBuf;
 
 #[tokio::test]

@@ -7,12 +7,12 @@ mod theirs;
 
 use std::time::Duration;
 
-use bootproof_harness::evidence::Recorder;
 use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::{Registry, RegistryError, Remote};
-use bootproof_harness::run::{Dirs, Run, RunId};
+use bootproof_harness::run::{Dirs, Run};
+use bootproof_record::{Recorder, RunId};
 use camino::Utf8Path;
 
 use theirs::{PASSWORD, Theirs};

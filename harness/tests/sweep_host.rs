@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bootproof_record::RunId;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use bootproof_harness::exec::{Cmd, Output};
@@ -10,7 +11,6 @@ use bootproof_harness::ledger::builds::{forget_builds, hold_builds};
 use bootproof_harness::ledger::sweep::{Outcome, clean, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
-use bootproof_harness::run::RunId;
 use bootproof_harness::wait::{Look, until};
 
 struct Host {

@@ -1,7 +1,7 @@
 //! Which of the images that were pushed a release may be signed off on.
 
-use bootproof_harness::evidence::Verdict;
 use bootproof_harness::profile::named;
+use bootproof_record::Verdict;
 
 use super::EXPECTED_FAILURE;
 use crate::report::summary::{Boot, Image, RunSummary, Scenario};

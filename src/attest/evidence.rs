@@ -1,6 +1,6 @@
 //! The second statement: which record and which report are the run's.
 
-use bootproof_harness::run::hex;
+use bootproof_record::hex;
 use camino::Utf8Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

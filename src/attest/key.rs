@@ -3,8 +3,8 @@
 mod cosign;
 mod pem;
 
-use bootproof_harness::run::hex;
-use bootproof_harness::secret::{Secret, register};
+use bootproof_record::hex;
+use bootproof_record::secret::{Secret, register};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{DerSignature, SigningKey, VerifyingKey};
 use p256::pkcs8::{

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bootproof_harness::evidence::Recorder;
 use bootproof_harness::exec::{Cmd, Output};
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::reference;
 use bootproof_harness::registry::{Attachable, Registry};
-use bootproof_harness::run::{Dirs, Run, RunId};
-use bootproof_harness::secret::Secret;
+use bootproof_harness::run::{Dirs, Run};
+use bootproof_record::secret::Secret;
+use bootproof_record::{Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Signer;

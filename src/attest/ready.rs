@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use bootproof_harness::secret::{PASSWORD_VARIABLES, Secret};
+use bootproof_record::secret::{PASSWORD_VARIABLES, Secret};
 use camino::Utf8Path;
 
 use super::key::KeyError;

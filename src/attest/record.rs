@@ -1,6 +1,6 @@
 //! A run's record, read as something to be signed: whole, or not at all.
 
-use bootproof_harness::evidence::{Envelope, Event, SignOff, SourceTree};
+use bootproof_record::{Envelope, Event, SignOff, SourceTree};
 use thiserror::Error;
 
 use crate::report::summary::{FoldError, RunSummary};

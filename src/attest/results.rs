@@ -1,7 +1,7 @@
 //! What a run says of the candidates of a release, and why it says nothing: computed from the record alone.
 
-use bootproof_harness::evidence::{SignOff, SourceTree, Verdict};
 use bootproof_harness::registry::Place;
+use bootproof_record::{SignOff, SourceTree, Verdict};
 
 use super::candidates::{Candidate, candidates};
 use super::record::Record;

@@ -1,8 +1,8 @@
 //! Signing at a run's end, and attaching while its registry is up.
 
-use bootproof_harness::evidence::{Event, Recorder, Work};
 use bootproof_harness::registry::{Attachable, Registry};
 use bootproof_harness::run::Run;
+use bootproof_record::{Event, Recorder, Work};
 use bootproof_steps::Shared;
 use camino::Utf8Path;
 

@@ -2,7 +2,7 @@
 
 mod difference;
 
-use bootproof_harness::run::hex;
+use bootproof_record::hex;
 use camino::Utf8Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};

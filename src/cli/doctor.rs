@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
-use bootproof_harness::evidence::Verdict;
 use bootproof_harness::host::{HostReport, ProbeOptions, Status, probe, sweep_probes};
-use bootproof_harness::run::RunId;
+use bootproof_record::{RunId, Verdict};
 use clap::Args;
 
 use super::{Ended, Format, Formatted, TierChoice, runtime, say, say_json};

@@ -1,6 +1,6 @@
 //! What `run` and `report` are asked about signing.
 
-use bootproof_harness::secret;
+use bootproof_record::secret;
 use camino::Utf8PathBuf;
 use clap::Args;
 

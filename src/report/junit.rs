@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 use quick_junit::{
     NonSuccessKind, Property, Report as Suites, SerializeError, TestCase, TestCaseStatus,
     TestRerun, TestSuite,

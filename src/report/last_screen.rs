@@ -5,8 +5,7 @@ mod unproven;
 
 use std::fmt::Write as _;
 
-use bootproof_harness::evidence::Verdict;
-use bootproof_harness::exec::quote;
+use bootproof_record::{Verdict, quote};
 
 use super::paint::{Paint, duration};
 use super::summary::{Attachment, NOT_RUN, RunSummary, Scenario, UNFINISHED};
@@ -214,9 +213,8 @@ fn timing(text: &mut String, rows: &[Row], wall: f64, paint: Paint) {
 
 #[cfg(test)]
 mod tests {
+    use bootproof_record::{Envelope, Event, Recorder, Work};
     use std::collections::BTreeMap;
-
-    use bootproof_harness::evidence::{Envelope, Event, Recorder, Work};
 
     use super::*;
     use crate::report::summary::tests::started;

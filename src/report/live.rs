@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use bootproof_harness::evidence::{Envelope, Event, PlannedScenario, Verdict};
+use bootproof_record::{Envelope, Event, PlannedScenario, Verdict};
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Deserialize;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use super::merge::Report;
 use super::paint::duration;

@@ -1,6 +1,6 @@
 //! One report of one run, or of several: one for each feature, say, or one that was repeated.
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use super::reading::{Folder, Run};
 use super::summary::{Part, RunSummary, Scenario, UNFINISHED};

@@ -1,6 +1,6 @@
 //! Colours, where they help and are wanted.
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 /// Whether to paint.
 #[derive(Debug, Clone, Copy)]

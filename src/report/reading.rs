@@ -3,7 +3,7 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 
-use bootproof_harness::evidence::{EVENT_SCHEMA, Envelope, Event};
+use bootproof_record::{EVENT_SCHEMA, Envelope, Event};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use thiserror::Error;

@@ -4,10 +4,10 @@ mod telling;
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{
-    AttachmentKind, EVENT_SCHEMA, Envelope, Event, PlannedScenario, SourceTree, Verdict,
+use bootproof_record::{
+    Accel, AttachmentKind, EVENT_SCHEMA, Envelope, Event, PlannedScenario, RunId, SourceTree,
+    Verdict,
 };
-use bootproof_harness::run::{Accel, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 

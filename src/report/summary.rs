@@ -5,7 +5,7 @@ mod shape;
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{EVENT_SCHEMA, Envelope, Event};
+use bootproof_record::{EVENT_SCHEMA, Envelope, Event};
 use thiserror::Error;
 
 pub use shape::{

@@ -96,7 +96,7 @@ pub fn moment(at: jiff::Timestamp) -> String {
 
 /// A command's arguments as one line for a shell.
 pub fn command_line(arguments: &[String]) -> String {
-    let quoted = arguments.iter().map(|a| bootproof_harness::exec::quote(a));
+    let quoted = arguments.iter().map(|a| bootproof_record::quote(a));
     std::iter::once("bootproof".to_owned())
         .chain(quoted)
         .collect::<Vec<_>>()

@@ -1,6 +1,6 @@
 //! Where a run's time went, by kind of work.
 
-use bootproof_harness::evidence::Work;
+use bootproof_record::Work;
 use serde::Serialize;
 
 /// A piece of work as the events tell it.

@@ -1,6 +1,6 @@
 //! What a run comes to, in one line, and what it leaves unproven.
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use super::summary::{Attempt, NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::text::plural;

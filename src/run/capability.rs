@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions};
-use bootproof_harness::run::Accel;
+use bootproof_record::Accel;
 
 use super::plan::{Scenario, Tier};
 use crate::cli::{AccelChoice, Ended, TierChoice};

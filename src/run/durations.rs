@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::report::summary::RunSummary;
@@ -57,7 +57,7 @@ pub fn keep(state: &Utf8Path, summary: &RunSummary) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bootproof_harness::evidence::{Event, Recorder};
+    use bootproof_record::{Event, Recorder};
 
     use crate::report::summary::tests::started;
 

@@ -162,7 +162,7 @@ fn parse_one(source: &Source) -> Result<FeatureFile, Problem> {
     Ok(FeatureFile {
         path: source.path.clone(),
         text: source.text.clone(),
-        sha256: bootproof_harness::run::hex(&Sha256::digest(source.text.as_bytes())),
+        sha256: bootproof_record::hex(&Sha256::digest(source.text.as_bytes())),
         feature,
     })
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bootproof_harness::evidence::{Recorder, Verdict};
+use bootproof_record::{Recorder, Verdict};
 use cucumber::gherkin;
 use cucumber::step::Collection;
 use cucumber::{Cucumber, cli, parser};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 use bootproof_steps::{Entered, Shared, World};
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;

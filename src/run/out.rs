@@ -2,8 +2,7 @@
 
 use std::io::{self, BufRead as _};
 
-use bootproof_harness::evidence::{Envelope, Event, is_written};
-use bootproof_harness::run::RunId;
+use bootproof_record::{Envelope, Event, RunId, is_written};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::problem::Problem;
@@ -102,7 +101,7 @@ mod tests {
     fn an_earlier_runs_folder_is_begun_anew() {
         let (_dir, path, run) = folder();
         prepare(Some(&path), &run).unwrap();
-        let recorder = bootproof_harness::evidence::Recorder::create(&path.join(RECORD)).unwrap();
+        let recorder = bootproof_record::Recorder::create(&path.join(RECORD)).unwrap();
         crate::report::summary::tests::started(&recorder);
         std::fs::write(path.join("old.log"), "x").unwrap();
         let error = prepare(Some(&path), &run).unwrap_err();

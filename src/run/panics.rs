@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::thread::ThreadId;
 
-use bootproof_harness::evidence::{Event, Recorder};
+use bootproof_record::{Event, Recorder};
 
 thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };

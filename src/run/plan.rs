@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use bootproof_harness::evidence::PlannedScenario;
+use bootproof_record::PlannedScenario;
 use cucumber::gherkin::{self, StepType, tagexpr::TagOperation};
 use cucumber::tag::Ext as _;
 use regex::Regex;

@@ -4,7 +4,7 @@
 //! its first scenario to its last: in between its machine is up and waits. One line that needs no machine
 //! runs beside those that do, where the host has room: its verdict is quick, and its containers take little.
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use super::slots::Slots;
 

@@ -7,7 +7,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bootproof_harness::evidence::{EVENT_SCHEMA, Event, Recorder, Work};
 use bootproof_harness::host::{ProbeOptions, sweep_probes};
 use bootproof_harness::ledger::builds::forget_builds;
 use bootproof_harness::ledger::cache::cap_cache;
@@ -17,7 +16,8 @@ use bootproof_harness::podman::Podman;
 use bootproof_harness::privilege::{self, PrivilegeError};
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Remote;
-use bootproof_harness::run::{Dirs, Keep, Run, RunId, open_to_qemu};
+use bootproof_harness::run::{Dirs, Keep, Run, open_to_qemu};
+use bootproof_record::{EVENT_SCHEMA, Event, Recorder, RunId, Work};
 use bootproof_steps::{Building, Options, Shared, World};
 use camino::{Utf8Path, Utf8PathBuf};
 use cucumber::World as _;

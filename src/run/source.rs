@@ -1,7 +1,7 @@
 //! Where features and profile come from: whether somebody else can get the same ones again.
 
-use bootproof_harness::evidence::SourceTree;
 use bootproof_harness::exec::{Cmd, ExecError};
+use bootproof_record::SourceTree;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Where these files and folders come from; without any, they are the binary's own.

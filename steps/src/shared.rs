@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bootproof_harness::browser::Browser;
 use bootproof_harness::disk::Disks;
-use bootproof_harness::evidence::Event;
 use bootproof_harness::http::Http;
 use bootproof_harness::image::Images;
 use bootproof_harness::ledger::builds::hold_builds;
@@ -18,6 +17,7 @@ use bootproof_harness::podman::Podman;
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::{Registry, Remote};
 use bootproof_harness::run::{Keep, Run};
+use bootproof_record::Event;
 use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
 

@@ -4,7 +4,7 @@ mod pending;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bootproof_harness::evidence::{AttachmentKind, Event, Recorder};
+use bootproof_record::{AttachmentKind, Event, Recorder};
 use camino::{Utf8Path, Utf8PathBuf};
 use similar::TextDiff;
 
@@ -136,7 +136,7 @@ fn store(
     let written = path
         .parent()
         .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(path, bootproof_harness::secret::redact(text)));
+        .and_then(|()| std::fs::write(path, bootproof_record::secret::redact(text)));
     written.map_err(|error| StepError::error(format!("cannot write {path}: {error}")))?;
     recorder.record(Event::Attached {
         name: name.to_owned(),

@@ -5,11 +5,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use bootproof_harness::container::Container;
-use bootproof_harness::evidence::Recorder;
 use bootproof_harness::fault::Blame;
 use bootproof_harness::machine::Machine;
 use bootproof_harness::pages::Whose;
 use bootproof_harness::ssh::Remote;
+use bootproof_record::Recorder;
 
 use crate::StepError;
 use crate::shared::Left;

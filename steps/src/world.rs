@@ -15,9 +15,9 @@ mod system;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bootproof_harness::evidence::{Event, Recorder, Verdict};
-
 pub(crate) use deployments::Slot;
+
+use bootproof_record::{Event, Recorder, Verdict};
 
 use crate::StepError;
 use crate::line::Line;

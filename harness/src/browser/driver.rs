@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bootproof_record::secret::redact;
 use camino::Utf8PathBuf;
 
 use super::session::Session;
@@ -12,7 +13,6 @@ use super::{BrowserError, Place};
 use crate::exec::{Cmd, Daemon};
 use crate::http::Http;
 use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource, end_all_using};
-use crate::secret::redact;
 use crate::wait::{self, Look, WaitError};
 
 /// What the programs are called by the distributions.

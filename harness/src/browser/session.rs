@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bootproof_record::secret::redact;
 use camino::Utf8Path;
 use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::traffic::Traffic;
 use super::{BrowserError, LINGER, Rendered, WINDOW};
-use crate::secret::redact;
 use crate::wait::{self, Look};
 
 /// What a visitor would read, and whether it is all there: asked when the page has drawn and has nothing else to do, so

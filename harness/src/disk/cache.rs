@@ -5,17 +5,17 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bootproof_record::secret::redact;
+use bootproof_record::{Event, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::install::install;
 use super::{DiskError, DiskRequest};
-use crate::evidence::{Event, Work};
 use crate::ledger::Resource;
 use crate::ledger::cache::{Held, hold};
 use crate::podman::Podman;
 use crate::run::Run;
-use crate::secret::redact;
 use crate::wait::{self, Look};
 
 /// How long another run that makes the same disk is waited for.
@@ -241,8 +241,8 @@ mod tests {
 
     #[test]
     fn a_cold_run_looks_for_disks_among_its_own_alone() {
-        use crate::evidence::Recorder;
-        use crate::run::{Dirs, RunId};
+        use crate::run::Dirs;
+        use bootproof_record::{Recorder, RunId};
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let id = RunId::random().unwrap();

@@ -119,12 +119,12 @@ fn keep_log(run: &Run, request: &DiskRequest, output: &Output) {
         String::from_utf8_lossy(&output.stderr)
     );
     let written = std::fs::create_dir_all(run.dirs.out.join("logs"))
-        .and_then(|()| std::fs::write(&file, crate::secret::redact(&text)));
+        .and_then(|()| std::fs::write(&file, bootproof_record::secret::redact(&text)));
     if written.is_ok() {
-        run.recorder.record(crate::evidence::Event::Attached {
+        run.recorder.record(bootproof_record::Event::Attached {
             name: format!("installation of {}", request.image_reference),
             path,
-            kind: Some(crate::evidence::AttachmentKind::Other),
+            kind: Some(bootproof_record::AttachmentKind::Other),
             machine: None,
         });
     }

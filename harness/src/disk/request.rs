@@ -85,7 +85,7 @@ impl DiskRequest {
     pub fn key(&self) -> String {
         // The structure has no maps and no floats: its JSON is one text for one request.
         let text = serde_json::to_string(self).unwrap_or_else(|_| format!("{self:?}"));
-        crate::run::hex(&Sha256::digest(text.as_bytes()))
+        bootproof_record::hex(&Sha256::digest(text.as_bytes()))
     }
 
     /// The space the cache needs for it, in bytes: the tree, the layers it was fetched in, and some air.

@@ -6,13 +6,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bootproof_record::secret::redact;
+use bootproof_record::{Event, Recorder};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::watch;
 
 use super::{AROUND, Alarm, Guardian, Lines};
-use crate::evidence::{Event, Recorder};
-use crate::secret::redact;
 
 /// How often the file is looked at.
 const POLL: Duration = Duration::from_millis(100);

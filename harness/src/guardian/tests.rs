@@ -1,9 +1,9 @@
+use bootproof_record::{Event, Recorder};
 use camino::Utf8PathBuf;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::evidence::{Event, Recorder};
 use crate::fault::Blame as _;
 
 fn first_alarm(text: &str) -> Option<Alarm> {
@@ -226,7 +226,7 @@ fn harmless_words_raise_nothing() {
 
 #[test]
 fn an_alarm_brings_the_lines_around_it_without_secrets() {
-    crate::secret::register("pull-secret-of-the-run");
+    bootproof_record::secret::register("pull-secret-of-the-run");
     let mut guardian = Guardian::new();
     for n in 0..40 {
         assert_eq!(guardian.watch_line(&format!("[    {n}] line")), None);

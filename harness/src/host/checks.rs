@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use bootproof_record::{Accel, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Bench, Check, Tier};
@@ -12,7 +13,6 @@ use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
 use crate::machine::Hypervisor;
 use crate::podman::Podman;
 use crate::privilege::{self, PrivilegeError, is_root};
-use crate::run::{Accel, RunId};
 
 const CONTAINERS: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
 const MACHINES: [Tier; 2] = [Tier::MachineTcg, Tier::MachineKvm];

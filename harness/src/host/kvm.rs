@@ -5,13 +5,13 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
+use bootproof_record::Accel;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::sector::{HELLO, boot_sector};
 use super::{Bench, Check, Tier};
 use crate::exec::Cmd;
-use crate::run::Accel;
 use crate::wait::{Look, until};
 
 /// The emulator's names: Debian's and Fedora's, then RHEL's.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bootproof_record::Accel;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::sector::{HELLO, boot_sector};
@@ -11,7 +12,6 @@ use super::{Bench, Check, RESTORE, kvm, remembered};
 use crate::disk::{Backing, overlay};
 use crate::ledger::{Resource, sweep};
 use crate::machine::{DomainSpec, Hypervisor, domain_xml};
-use crate::run::Accel;
 use crate::wait::{Look, until};
 
 /// How long the guest of one boot sector may take to write its first word, or to go on.

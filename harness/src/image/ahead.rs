@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bootproof_record::{Recorder, Work};
+
 use super::plan::parents;
 use super::{BuildOptions, ImageError, Images};
-use crate::evidence::{Recorder, Work};
 use crate::profile::ReleaseName;
 
 /// The organisation of the division.

@@ -9,11 +9,11 @@ mod unpack;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bootproof_record::{Recorder, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::OnceCell;
 
 use super::{ImageError, Images, Pushed, cache, file_error};
-use crate::evidence::{Recorder, Work};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::Resource;
 use crate::podman::Podman;

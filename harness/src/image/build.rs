@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bootproof_record::{Event, Recorder, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{BuildOptions, Built, ImageError, Images, file_error};
 use crate::containerfile::{self, Containerfile};
-use crate::evidence::{Event, Recorder, Work};
 use crate::exec::{Cmd, ExecError, Output};
 use crate::profile::{ImageSpec, REGISTRY_NAME, ReleaseName, untagged};
 
@@ -343,7 +343,7 @@ fn failure(image: &str, file: &Containerfile, output: &Output) -> ImageError {
             last.map(|(_, _, instruction)| instruction),
             &String::from_utf8_lossy(&output.stderr),
         ),
-        said: crate::secret::redact(&tail),
+        said: bootproof_record::secret::redact(&tail),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bootproof_record::Recorder;
 use camino::Utf8PathBuf;
 
 use super::build::Asked;
 use super::{BuildOptions, Built, ImageError, Images, Pushed, file_error};
-use crate::evidence::Recorder;
 use crate::profile::{ImageSpec, NAMESPACE, REGISTRY_NAME, ReleaseName};
 
 /// A file of an image, by its absolute path there.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bootproof_record::Recorder;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::build::place;
 use super::{BuildOptions, Built, ImageError, Images, Pushed};
 use crate::containerfile;
-use crate::evidence::Recorder;
 use crate::profile::{Profile, ReleaseName};
 
 /// What is built before what.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use bootproof_record::{Event, Recorder, Work};
 use camino::Utf8PathBuf;
 
 use super::{Built, ImageError, Images, Pushed, file_error};
-use crate::evidence::{Event, Recorder, Work};
 use crate::exec::Cmd;
 use crate::profile;
 use crate::registry::understand;

@@ -268,7 +268,7 @@ fn kept_since(state: &Utf8Path) -> Option<SystemTime> {
 mod tests {
     use super::*;
     use crate::ledger::{Ledger, Resource};
-    use crate::run::RunId;
+    use bootproof_record::RunId;
     use std::time::Duration;
 
     struct Host {

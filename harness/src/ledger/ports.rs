@@ -236,7 +236,7 @@ impl Drop for PortLease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::RunId;
+    use bootproof_record::RunId;
 
     struct Host {
         _dir: tempfile::TempDir,

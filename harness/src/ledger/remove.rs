@@ -419,7 +419,7 @@ fn backs(backing: &str, file: &Utf8Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::RunId;
+    use bootproof_record::RunId;
 
     struct Host {
         _dir: tempfile::TempDir,

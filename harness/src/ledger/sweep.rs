@@ -1,12 +1,12 @@
 //! Removes what a run owns, newest first, and what dead runs left.
 
+use bootproof_record::RunId;
 use camino::Utf8Path;
 use serde::Serialize;
 
 use super::remove::Remover;
 use super::{EntryId, Ledger, LedgerError, RemoveError, Resource};
 use crate::podman::Podman;
-use crate::run::RunId;
 
 /// Something that could not be removed.
 #[derive(Debug, Clone, Serialize)]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bootproof_record::random::random_hex;
+use bootproof_record::{Boot, Event, Work};
+
 use super::boot::{Before, QUESTION};
 use super::conversation::Conversation;
 use super::facts::{self, Facts};
@@ -10,10 +13,8 @@ use super::questions::{Answers, Part, Questions, Which};
 use super::watch::MOMENT;
 use super::{CONSOLE, Machine, MachineError};
 use crate::bootc::Host;
-use crate::evidence::{Boot, Event, Work};
 use crate::exec::Output;
 use crate::guardian::journal_alarms;
-use crate::run::random_hex;
 use crate::ssh::SshError;
 use crate::wait;
 

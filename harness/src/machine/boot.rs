@@ -3,13 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bootproof_record::{Boot, Event, Work};
+
 use super::asked::ANSWERS;
 use super::conversation::Conversation;
 use super::downtime::Watch;
 use super::promise::Held;
 use super::questions::{Said, Which};
 use super::{CONSOLE, Machine, MachineError};
-use crate::evidence::{Boot, Event, Work};
 use crate::pages::Whose;
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};

@@ -1,8 +1,9 @@
 //! Verbs that change which deployment boots next, and what became of them.
 
+use bootproof_record::Event;
+
 use super::{Machine, MachineError};
 use crate::bootc::{Host, Layers, Queued, Verb};
-use crate::evidence::Event;
 use crate::exec::Output;
 
 /// What a verb has changed.

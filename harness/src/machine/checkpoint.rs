@@ -8,6 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use bootproof_record::{Boot, Event, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::QUESTION;
@@ -15,7 +16,6 @@ use super::monitor::SaveError;
 use super::spec::Files;
 use super::start::io;
 use super::{Credentials, Machine, MachineError, remove_folder};
-use crate::evidence::{Boot, Event, Work};
 use crate::ledger::EntryId;
 use crate::run::Run;
 use crate::ssh::Remote;

@@ -6,8 +6,9 @@
 
 use std::fmt::Write as _;
 
+use bootproof_record::secret::Secret;
+
 use crate::registry::GuestAccess;
-use crate::secret::Secret;
 use crate::ssh::{KeyPair, PublicKey};
 
 /// Where the keys that may log in lie, one file per user.
@@ -282,7 +283,7 @@ mod tests {
         let text = smbios.expose();
         assert!(text.starts_with("io.systemd.credential:tmpfiles.extra="));
         for line in text.lines() {
-            assert!(!crate::secret::redact(line).contains("PRIVATE"));
+            assert!(!bootproof_record::secret::redact(line).contains("PRIVATE"));
         }
     }
 }

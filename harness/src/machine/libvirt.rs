@@ -4,13 +4,13 @@ use std::fmt;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::time::Duration;
 
+use bootproof_record::Accel;
 use camino::{Utf8Path, Utf8PathBuf};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use thiserror::Error;
 
 use crate::exec::{Cmd, ExecError, Output};
-use crate::run::Accel;
 
 /// How long libvirt may take for an answer. A start waits for qemu, which may page in a large binary.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use bootproof_record::quote;
+
 use super::facts::{ETC_MARKER, VAR_MARKER};
 use crate::bootc::Verb;
-use crate::exec::quote;
 
 /// How much of the journal is sent, in bytes; of more, the head and the tail.
 const JOURNAL_BYTES: usize = 8 << 20;

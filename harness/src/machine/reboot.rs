@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use bootproof_record::{Boot, Work};
+
 use super::boot::{Awaited, Before};
 use super::downtime::Watch;
 use super::watch::MOMENT;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
-use crate::evidence::{Boot, Work};
 use crate::exec::Output;
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};

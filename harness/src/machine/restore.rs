@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bootproof_record::{Event, Work};
+
 use super::boot::QUESTION;
 use super::checkpoint::Memory;
 use super::{Checkpoint, Machine, MachineError, MachineSpec, Machines};
-use crate::evidence::{Event, Work};
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};
 

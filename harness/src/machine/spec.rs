@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bootproof_record::{Accel, Boot, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::credentials::Credentials;
 use super::promise::Promise;
 use crate::disk::Backing;
-use crate::evidence::Boot;
-use crate::run::{Accel, RunId};
 
 /// The guest's port of its SSH server.
 pub const SSH_PORT: u16 = 22;

@@ -7,13 +7,13 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use bootproof_record::Event;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::credentials::ROOM;
 use super::spec::{DomainSpec, Files, MachineSpec, SSH_PORT, domain_name, slug};
 use super::{Credentials, Hypervisor, Machine, MachineError, xml};
 use crate::disk::overlay;
-use crate::evidence::Event;
 use crate::exec::Cmd;
 use crate::guardian::{ConsoleReader, Guardian};
 use crate::ledger::{EntryId, PortLease, Ports, Resource};
@@ -86,7 +86,7 @@ impl Machines {
 
     /// The same machines, recorded under another scenario.
     #[must_use]
-    pub fn recorded_by(&self, recorder: crate::evidence::Recorder) -> Self {
+    pub fn recorded_by(&self, recorder: bootproof_record::Recorder) -> Self {
         let mut this = self.clone();
         this.run.recorder = recorder;
         this

@@ -2,11 +2,11 @@
 
 use std::io;
 
+use bootproof_record::Accel;
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
 use super::spec::DomainSpec;
-use crate::run::Accel;
 
 type Xml = Writer<Vec<u8>>;
 
@@ -192,10 +192,10 @@ fn text(w: &mut Xml, name: &str, attributes: &[(&str, &str)], content: &str) -> 
 
 #[cfg(test)]
 mod tests {
+    use bootproof_record::RunId;
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::run::RunId;
 
     fn spec() -> DomainSpec {
         DomainSpec {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::evidence::Recorder;
-use crate::run::{Dirs, RunId};
+use crate::run::Dirs;
+use bootproof_record::{Recorder, RunId};
 use camino::Utf8Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -45,7 +45,7 @@ async fn each_look_at_a_page_is_kept_under_a_name_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let run = run(Utf8Path::from_path(dir.path()).unwrap());
     let mut seen = run.recorder.watch();
-    crate::secret::register("letmein-of-the-page");
+    bootproof_record::secret::register("letmein-of-the-page");
     let url = serving(&[
         ("200 OK", "one"),
         ("404 Not Found", "letmein-of-the-page"),

@@ -3,12 +3,12 @@
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
+use bootproof_record::hex;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
 use super::{Profile, ProfileError};
-use crate::run::hex;
 
 /// Takes in texts and trees; equal input in equal order gives an equal digest.
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use bootproof_record::secret::{Secret, redact};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
@@ -12,7 +13,6 @@ use tokio::sync::Mutex;
 
 use super::RegistryError;
 use super::query::{Trust, chain, client, sha256};
-use crate::secret::{Secret, redact};
 
 /// How long one request may take.
 const ANSWER: Duration = Duration::from_secs(60);

@@ -1,11 +1,11 @@
 //! What can go wrong with a registry.
 
+use bootproof_record::random::RandomError;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
 use crate::exec::ExecError;
 use crate::ledger::{LedgerError, PortError};
-use crate::run::RandomError;
 use crate::wait::WaitError;
 
 /// A registry cannot be used.

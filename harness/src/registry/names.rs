@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use base64::Engine as _;
+use bootproof_record::secret::Secret;
 
 use super::HOST_IN_GUEST;
 use crate::profile::{self, NAMESPACE, REGISTRY_NAME};
-use crate::secret::Secret;
 
 /// Where a registry really is, seen from one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -239,6 +239,9 @@ mod tests {
         let secret = auth_json("127.0.0.1:1", "me", &Secret::new("0123456789abcdef"));
         let json: serde_json::Value = serde_json::from_str(secret.expose()).unwrap();
         let auth = json["auths"]["127.0.0.1:1"]["auth"].as_str().unwrap();
-        assert_eq!(crate::secret::redact(auth), crate::secret::REDACTED);
+        assert_eq!(
+            bootproof_record::secret::redact(auth),
+            bootproof_record::secret::REDACTED
+        );
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use bootproof_record::secret::{Secret, redact};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Registry, RegistryError};
 use crate::exec::{Cmd, ExecError, Output};
-use crate::secret::{Secret, redact};
 
 /// The header by which a registry says that it is one.
 const VERSION_HEADER: &str = "docker-distribution-api-version";
@@ -290,7 +290,7 @@ pub(crate) fn understand(error: ExecError, reference: &str) -> RegistryError {
 
 /// A digest as manifests are known by.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    format!("sha256:{}", crate::run::hex(&Sha256::digest(bytes)))
+    format!("sha256:{}", bootproof_record::hex(&Sha256::digest(bytes)))
 }
 
 #[cfg(test)]

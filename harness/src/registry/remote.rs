@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use bootproof_record::Event;
+use bootproof_record::secret::{Secret, register};
 use camino::Utf8Path;
 use serde::Deserialize;
 
 use super::query::{Ping, Trust};
 use super::{Place, RegistryError};
-use crate::evidence::Event;
 use crate::run::Run;
-use crate::secret::{Secret, register};
 use crate::wait;
 
 /// A registry of the user's own, as they gave it; every file of it made sense. Nothing was asked of it yet.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bootproof_record::secret::{Secret, redact};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::Mutex;
 
@@ -14,7 +15,6 @@ use super::{RegistryError, USER, tls};
 use crate::exec::{Cmd, Daemon};
 use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource};
 use crate::run::Run;
-use crate::secret::{Secret, redact};
 use crate::wait::{self, Look};
 
 /// Where the authority lies that others check a registry's certificate by.

@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use bootproof_record::RunId;
+use bootproof_record::secret::Secret;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
 
 use crate::profile::REGISTRY_NAME;
-use crate::run::RunId;
-use crate::secret::Secret;
 
 /// What the registry shows and what others check it by.
 pub(super) struct Certificates {

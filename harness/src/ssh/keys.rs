@@ -1,12 +1,11 @@
 //! Key pairs made for a run: Ed25519, in OpenSSH's format, never on disk unless asked for.
 
 use base64::Engine as _;
+use bootproof_record::secret::Secret;
 use sha2::{Digest as _, Sha256};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 use thiserror::Error;
-
-use crate::secret::Secret;
 
 /// A key pair cannot be made.
 #[derive(Debug, Error)]
@@ -102,7 +101,7 @@ mod tests {
     fn a_private_key_is_a_secret() {
         let pair = KeyPair::generate("x").unwrap();
         let text = pair.private().expose().to_owned();
-        assert!(!crate::secret::redact(&text).contains(text.lines().nth(2).unwrap()));
+        assert!(!bootproof_record::secret::redact(&text).contains(text.lines().nth(2).unwrap()));
         assert!(!format!("{pair:?}").contains("PRIVATE"));
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::exec::{DEFAULT_DEADLINE, quote};
-use crate::secret::redact;
+use bootproof_record::quote;
+use bootproof_record::secret::redact;
+
+use crate::exec::DEFAULT_DEADLINE;
 
 /// What is kept of each stream unless asked for more, in bytes.
 const KEPT: usize = 4 << 20;
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_read_is_not_typed() {
-        let secret = crate::secret::Secret::new("don't-tell-anybody");
+        let secret = bootproof_record::secret::Secret::new("don't-tell-anybody");
         let remote = Remote::argv(["login"]).stdin(secret.expose());
         assert_eq!(remote.typed("root"), "printf %s '[redacted]' | login");
     }

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
-use bootproof_harness::evidence::Recorder;
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Credentials, Exceptions, Hypervisor, MachineSpec, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::Registry;
-use bootproof_harness::run::{Dirs, Run, RunId};
+use bootproof_harness::run::{Dirs, Run};
+use bootproof_record::{Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub const NAME: &str = "registry.bootproof.test/demolab/probe";

@@ -134,7 +134,7 @@ fn a_private_key_that_was_read_is_a_secret() {
     let (private, _) = pem(&signer(11));
     Signer::parse(&private, None).unwrap();
     let line = private.lines().nth(1).unwrap();
-    assert!(!bootproof_harness::secret::redact(&private).contains(line));
+    assert!(!bootproof_record::secret::redact(&private).contains(line));
 }
 
 /// The example of <https://github.com/secure-systems-lab/dsse/blob/master/protocol.md#test-vectors>: a key, what is

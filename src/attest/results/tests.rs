@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{Boot, EVENT_SCHEMA, Envelope, Event, PlannedScenario, Recorder};
-use bootproof_harness::run::{Accel, RunId};
+use bootproof_record::{
+    Accel, Boot, EVENT_SCHEMA, Envelope, Event, PlannedScenario, Recorder, RunId,
+};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use bootproof_harness::evidence::{SignOff, SourceTree};
 use bootproof_harness::profile::Profile;
-use bootproof_harness::run::{Dirs, RunId};
+use bootproof_harness::run::Dirs;
+use bootproof_record::{RunId, SignOff, SourceTree};
 use bootproof_steps::Options;
 use camino::Utf8PathBuf;
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bootproof_harness::evidence::AttachmentKind;
+use bootproof_record::AttachmentKind;
 
 use crate::report::merge::Report;
 use crate::report::summary::Attachment;

@@ -2,7 +2,7 @@
 
 mod facts;
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use crate::report::markdown::{WORDS, booted, distinct};
 use crate::report::paint::duration;

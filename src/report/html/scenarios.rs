@@ -1,6 +1,6 @@
 //! The scenarios with their steps, and all that is known of those that did not pass.
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use crate::report::last_screen;
 use crate::report::paint::duration;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 
 use super::shown;
 use crate::report::paint::Paint;
@@ -100,10 +100,10 @@ fn cause(summary: &RunSummary, scenario: &Scenario) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bootproof_harness::evidence::{Envelope, Event, Recorder};
 
     use super::*;
     use crate::report::summary::tests::{finish, started, step};
+    use bootproof_record::{Envelope, Event, Recorder};
 
     /// What is shown after these things happened: scenario 5 starts from 2, and 9 from 5.
     fn shown_after(happen: impl Fn(&Recorder)) -> String {

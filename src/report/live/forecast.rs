@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bootproof_harness::evidence::PlannedScenario;
+use bootproof_record::PlannedScenario;
 
 /// What is known of a run's scenarios and how far they are.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bootproof_harness::evidence::PlannedScenario;
+use bootproof_record::PlannedScenario;
 
 /// The marks of a run's scenarios.
 #[derive(Debug, Default)]

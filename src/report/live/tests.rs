@@ -1,4 +1,4 @@
-use bootproof_harness::evidence::Recorder;
+use bootproof_record::Recorder;
 
 use super::*;
 use crate::report::summary::tests::{finish, started, step};

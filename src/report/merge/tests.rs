@@ -1,5 +1,4 @@
-use bootproof_harness::evidence::{EVENT_SCHEMA, Event, PlannedScenario, Recorder};
-use bootproof_harness::run::{Accel, RunId};
+use bootproof_record::{Accel, EVENT_SCHEMA, Event, PlannedScenario, Recorder, RunId};
 use camino::Utf8PathBuf;
 
 use super::*;

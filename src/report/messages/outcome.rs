@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bootproof_harness::evidence::Verdict;
+use bootproof_record::Verdict;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

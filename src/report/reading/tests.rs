@@ -1,4 +1,4 @@
-use bootproof_harness::evidence::{Recorder, Verdict};
+use bootproof_record::{Recorder, Verdict};
 
 use super::*;
 use crate::report::summary::tests::{finish, started, step};

@@ -1,6 +1,6 @@
 //! The pieces a day is made of.
 
-use bootproof_harness::evidence::{AttachmentKind, Boot, Envelope, Event, Verdict, Work};
+use bootproof_record::{AttachmentKind, Boot, Envelope, Event, Verdict, Work};
 use jiff::SignedDuration;
 
 use super::{DOMAIN, Day, digest, id};

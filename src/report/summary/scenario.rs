@@ -1,6 +1,6 @@
 //! What the events of a scenario make of it.
 
-use bootproof_harness::evidence::{Envelope, Event, PlannedScenario, Verdict};
+use bootproof_record::{Envelope, Event, PlannedScenario, Verdict};
 use jiff::Timestamp;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::evidence::{self, AttachmentKind, PlannedScenario, SourceTree, Verdict};
+use bootproof_record::{AttachmentKind, PlannedScenario, SourceTree, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -385,5 +385,5 @@ pub struct Boot {
     pub at: Timestamp,
     /// What the machine said of itself.
     #[serde(flatten)]
-    pub seen: evidence::Boot,
+    pub seen: bootproof_record::Boot,
 }

@@ -1,5 +1,4 @@
-use bootproof_harness::evidence::{Boot, PlannedScenario, Recorder, Verdict, Work};
-use bootproof_harness::run::{Accel, RunId};
+use bootproof_record::{Accel, Boot, PlannedScenario, Recorder, RunId, Verdict, Work};
 
 use super::*;
 

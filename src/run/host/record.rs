@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use bootproof_harness::evidence::{Event as Evidence, Recorder, Verdict};
+use bootproof_record::{Event as Evidence, Recorder, Verdict};
 use cucumber::event::{Cucumber, Feature, Hook, Scenario, Step, StepError};
 use cucumber::{Event, Writer, cli, gherkin, parser};
 

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bootproof_harness::evidence::{Event as Evidence, Recorder, Verdict};
+use bootproof_record::{Event as Evidence, Recorder, Verdict};
 use cucumber::event::{
     self, Cucumber, HookType, Retries, RetryableScenario, Scenario as Happened, Source, StepError,
 };

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bootproof_harness::evidence::{Envelope, Event, Verdict};
+use bootproof_record::{Envelope, Event, Verdict};
 use futures::FutureExt as _;
 use regex::Regex;
 

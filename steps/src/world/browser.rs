@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bootproof_harness::browser::{BrowserError, Rendered};
-use bootproof_harness::evidence::{AttachmentKind, Event, Work};
 use bootproof_harness::picture::{Comparison, compare};
 use bootproof_harness::profile::ReleaseName;
+use bootproof_record::{AttachmentKind, Event, Work};
 
 use super::{Scene, World};
 use crate::subject::{Subject, parse_os_release};

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bootproof_harness::container::Container;
-use bootproof_harness::evidence::{AttachmentKind, Event, Work};
 use bootproof_harness::machine::{Machine, slug};
 use bootproof_harness::run::Run;
-use bootproof_harness::secret::redact;
 use bootproof_harness::wait;
+use bootproof_record::secret::redact;
+use bootproof_record::{AttachmentKind, Event, Work};
 
 use super::Scene;
 use crate::subject::{Subject, System};

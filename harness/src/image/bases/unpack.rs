@@ -1,10 +1,10 @@
 //! What a base has without the client, made while that is compiled.
 
+use bootproof_record::Work;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::{ImageError, cache, file_error};
 use super::Maker;
-use crate::evidence::Work;
 use crate::ledger::{EntryId, Resource};
 use crate::privilege::is_root;
 

@@ -1,6 +1,6 @@
 //! Who, what, where, when.
 
-use bootproof_harness::evidence::SourceTree;
+use bootproof_record::SourceTree;
 
 use super::Fact;
 use crate::report::paint::duration;

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, RwLock};
 
 use base64::Engine as _;
 
-use crate::run::RandomError;
+use crate::random::{RandomError, random_hex};
 
 /// What stands in the place of a secret in every text that is stored or shown.
 pub const REDACTED: &str = "[redacted]";
@@ -37,7 +37,7 @@ impl Secret {
     /// # Errors
     /// When the system's random source fails.
     pub fn random(bytes: usize) -> Result<Self, RandomError> {
-        crate::run::random_hex(bytes).map(Self::new)
+        random_hex(bytes).map(Self::new)
     }
 
     /// The value itself, for the one place that needs it.

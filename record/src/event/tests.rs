@@ -1,5 +1,17 @@
 use super::*;
 
+/// A record with every kind of event, each with and without what it may lack, as schema 1 was first written.
+const RECORD: &str = include_str!("record.ndjson");
+
+#[test]
+fn a_record_is_read_and_written_byte_for_byte() {
+    for line in RECORD.lines() {
+        let read: Envelope =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), line);
+    }
+}
+
 #[test]
 fn what_is_written_can_be_read() {
     let boot = Boot {

@@ -1,4 +1,4 @@
-//! Writes events to the record as they happen and hands them to whoever watches.
+//! Writes events to the record as they happen, and sends them to watchers.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -11,9 +11,20 @@ use rustix::fs::FlockOperation;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::{Envelope, Event, Work};
-use crate::exec::Output;
+use crate::event::{Envelope, Event};
 use crate::secret::redact;
+use crate::work::Work;
+
+/// A command that ran to its end.
+#[derive(Debug, Clone)]
+pub struct CommandRecord {
+    /// The command line, ready to paste, without secrets.
+    pub line: String,
+    /// Its exit code.
+    pub code: i32,
+    /// How long it ran.
+    pub took: Duration,
+}
 
 /// The record cannot be opened.
 #[derive(Debug, Error)]
@@ -192,14 +203,15 @@ impl Recorder {
         self.record(Event::Doing { what: what.into() });
     }
 
-    /// Records a command that ran on the host.
-    pub fn command(&self, on: &str, output: &Output) {
+    /// Records a command that ran on the host (`host`), or in a machine or container, by its name.
+    pub fn command(&self, on: &str, command: impl Into<CommandRecord>) {
+        let CommandRecord { line, code, took } = command.into();
         self.record(Event::Command {
             on: on.to_owned(),
-            line: output.line.clone(),
+            line,
             label: None,
-            code: output.code,
-            seconds: output.took.as_secs_f64(),
+            code,
+            seconds: took.as_secs_f64(),
         });
     }
 

@@ -1,11 +1,22 @@
 //! The events themselves. Names are part of the schema: add, never rename.
 
+mod attachment;
+mod boot;
+mod plan;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Accel, RunId};
+pub use attachment::AttachmentKind;
+pub use boot::Boot;
+pub use plan::{PlannedScenario, SignOff, SourceTree};
+
+use crate::accel::Accel;
+use crate::run_id::RunId;
+use crate::verdict::Verdict;
+use crate::work::Work;
 
 /// The number of the event schema; a reader refuses one it does not know.
 pub const EVENT_SCHEMA: u32 = 1;
@@ -23,212 +34,6 @@ pub struct Envelope {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
-}
-
-/// The outcome of a step, a scenario or a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// It did what it promised.
-    Passed,
-    /// The product did not.
-    Failed,
-    /// The infrastructure or the harness did not; nothing is said of the product.
-    Error,
-    /// The scenario it starts from did not pass.
-    Blocked,
-    /// This host or profile cannot run it.
-    Skipped,
-    /// Passed only on a repeat.
-    Flaky,
-}
-
-impl Verdict {
-    /// The word as it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Error => "error",
-            Self::Blocked => "blocked",
-            Self::Skipped => "skipped",
-            Self::Flaky => "flaky",
-        }
-    }
-}
-
-/// The kinds of work the time of a run goes into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Work {
-    /// Making a base image or building a Containerfile.
-    ImageBuild,
-    /// Pushing and tagging.
-    Push,
-    /// Making a disk or an overlay.
-    Disk,
-    /// From a start or reboot until the machine is reachable.
-    Boot,
-    /// Writing a machine's memory to a file, for those that start from it.
-    Save,
-    /// From a start with saved memory until the machine is reachable and its clock is right.
-    Restore,
-    /// A command in a guest or a container.
-    GuestCommand,
-    /// An HTTP request.
-    Http,
-    /// A page opened in a browser.
-    Browser,
-    /// Waiting for anything else.
-    Waiting,
-    /// Trying what the host can do, before anything runs.
-    Probe,
-    /// The harness itself: what no other kind accounts for.
-    Harness,
-}
-
-impl Work {
-    /// The words of the timing table.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ImageBuild => "image build",
-            Self::Push => "push",
-            Self::Disk => "disk",
-            Self::Boot => "boot",
-            Self::Save => "save memory",
-            Self::Restore => "restore",
-            Self::GuestCommand => "guest command",
-            Self::Http => "HTTP",
-            Self::Browser => "browser",
-            Self::Waiting => "waiting",
-            Self::Probe => "host probe",
-            Self::Harness => "harness itself",
-        }
-    }
-}
-
-/// A scenario as it was chosen, before anything ran.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PlannedScenario {
-    /// `FEATURE-FILE:LINE`, unique in a run.
-    pub id: String,
-    /// The feature's name.
-    pub feature: String,
-    /// The feature's file, as it was given.
-    pub path: String,
-    /// The scenario's name.
-    pub name: String,
-    /// The line it stands on, from 1.
-    pub line: usize,
-    /// Its tags and its feature's, without `@`.
-    pub tags: Vec<String>,
-    /// The scenario it starts from, by id.
-    pub parent: Option<String>,
-}
-
-/// One boot of a machine.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Boot {
-    /// Its place among the machine's boots, from 1.
-    pub index: u32,
-    /// The kernel's boot id.
-    pub boot_id: String,
-    /// The manifest digest booted, as the client reports it.
-    pub digest: Option<String>,
-    /// The image reference followed.
-    pub image: Option<String>,
-    /// `/etc/os-release`, by key.
-    pub os_release: BTreeMap<String, String>,
-    /// `uname -r`.
-    pub kernel: String,
-    /// Seconds from the start or the reboot's request until the machine was reachable.
-    pub seconds_to_reachable: f64,
-    /// Whether only userspace was started anew: the boot id is the one before.
-    #[serde(default)]
-    pub soft: bool,
-    /// Seconds between the page's last answer before a reboot and its first after it; `None` where it did not answer
-    /// before, or not again until the boot had settled.
-    #[serde(default)]
-    pub page_down_seconds: Option<f64>,
-    /// Units that have failed.
-    pub failed_units: Vec<String>,
-    /// Paths under `/etc` that differ from the image's, without the harness's own.
-    pub etc_drift: Vec<String>,
-}
-
-/// Where features and profile were read from: whether a person can get the same ones again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SourceTree {
-    /// They are part of the binary.
-    Embedded,
-    /// A git checkout.
-    Git {
-        /// The commit checked out.
-        commit: String,
-        /// The files among features, profile and snapshots that are not as committed.
-        dirty: Vec<String>,
-    },
-    /// Nothing that keeps versions.
-    Untracked {
-        /// Why not, in a few words.
-        why: String,
-    },
-}
-
-/// What a file of evidence is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttachmentKind {
-    /// A machine's console from its first boot on.
-    Console,
-    /// The journal of a boot, or of units.
-    Journal,
-    /// What `bootc status` said.
-    BootcStatus,
-    /// `/etc/os-release`.
-    OsRelease,
-    /// The units that have failed.
-    FailedUnits,
-    /// The domain as libvirt has it.
-    DomainXml,
-    /// A page as it was served.
-    Page,
-    /// A picture of a page.
-    Picture,
-    /// Where two pictures differ.
-    PictureDiff,
-    /// How a snapshot and what was seen differ.
-    SnapshotDiff,
-    /// File systems and how full they are.
-    DiskUsage,
-    /// A container's log.
-    ContainerLog,
-    /// Anything else.
-    Other,
-}
-
-/// What a release may be signed off on, as the run was asked.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct SignOff {
-    /// The images it is about: `NAME`, or `NAME:TAG` with the tag they were pushed under.
-    pub candidates: Vec<String>,
-    /// Texts of which a skip's reason must contain one to be allowed.
-    pub allow_skips: Vec<String>,
-    /// SHA-256 over the profile's snapshots; without any there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshots: Option<String>,
-    /// The user's own registry, `HOST/ORG`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub registry: Option<String>,
-    /// The scenarios of the feature files that were not chosen.
-    #[serde(default)]
-    pub left_out: Vec<PlannedScenario>,
-    /// What was another at the run's end than at its start: what was tested is not what is named here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed: Option<String>,
 }
 
 /// What can happen in a run.

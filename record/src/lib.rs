@@ -1,0 +1,28 @@
+//! What bootproof records of a run: ids, events, the recorder, redaction, origins and verdicts as data.
+//!
+//! `OUT/events.ndjson` is the record. Everything a person or a program reads of a run (the terminal, `run.json`,
+//! reports) is derived from its events and from nothing else. Nothing here starts a process.
+
+mod accel;
+mod event;
+mod hex;
+mod origin;
+mod quote;
+pub mod random;
+mod recorder;
+mod run_id;
+pub mod secret;
+mod verdict;
+mod work;
+
+pub use accel::Accel;
+pub use event::{
+    AttachmentKind, Boot, EVENT_SCHEMA, Envelope, Event, PlannedScenario, SignOff, SourceTree,
+};
+pub use hex::hex;
+pub use origin::Origin;
+pub use quote::quote;
+pub use recorder::{CommandRecord, Recorder, RecorderError, Span, is_written};
+pub use run_id::RunId;
+pub use verdict::Verdict;
+pub use work::Work;
