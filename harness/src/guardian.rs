@@ -10,25 +10,25 @@ mod patterns;
 use std::collections::VecDeque;
 use std::fmt;
 
+use bootproof_record::Origin;
 use bootproof_record::secret::redact;
-use serde::{Deserialize, Serialize};
+
+use crate::classify::Classify;
 
 pub use console::ConsoleReader;
 pub use lines::Lines;
-pub use patterns::{PATTERNS, Pattern, SURVIVED};
-
-pub use crate::fault::Fault as Class;
+pub use patterns::{PATTERNS, Pattern, TOLERATED_STALLS};
 
 /// How many lines before and after an alarm are kept with it.
 pub const AROUND: usize = 12;
 
 /// A fatal pattern was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// The pattern's name.
     pub name: String,
     /// Whose failure it is.
-    pub class: Class,
+    pub origin: Origin,
     /// What it means.
     pub why: String,
     /// The line, without escape codes and secrets.
@@ -39,11 +39,17 @@ pub struct Alarm {
     pub after: Vec<String>,
 }
 
+impl Classify for Alarm {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
 impl Alarm {
     /// Whether the machine may get over it.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
-        SURVIVED.contains(&self.name.as_str())
+    pub fn is_tolerable(&self) -> bool {
+        TOLERATED_STALLS.contains(&self.name.as_str())
     }
 
     /// The line with those around it, the line itself marked.
@@ -134,7 +140,7 @@ impl Guardian {
 fn alarm(pattern: &Pattern, line: &str, before: Vec<String>) -> Alarm {
     Alarm {
         name: pattern.name.to_owned(),
-        class: pattern.class,
+        origin: pattern.origin,
         why: pattern.why.to_owned(),
         line: redact(line),
         before,

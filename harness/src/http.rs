@@ -6,12 +6,13 @@ mod steady;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bootproof_record::{Recorder, Work};
+use bootproof_record::{Origin, Recorder, Work};
 use reqwest::{Client, redirect};
 use thiserror::Error;
 
 pub use steady::Steady;
 
+use crate::classify::Classify;
 use crate::wait::{self, Look, WaitError};
 use steady::Standing;
 
@@ -73,6 +74,13 @@ pub enum HttpError {
         /// What the library said.
         said: String,
     },
+}
+
+impl Classify for HttpError {
+    /// Only an answer does, or its absence from a machine that is shown to be alive.
+    fn origin(&self) -> Origin {
+        Origin::product_if(matches!(self, Self::Garbage { .. }))
+    }
 }
 
 /// An answer.

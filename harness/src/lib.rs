@@ -5,11 +5,11 @@
 
 pub mod bootc;
 pub mod browser;
+pub mod classify;
 pub mod container;
 pub mod containerfile;
 pub mod disk;
 pub mod exec;
-pub mod fault;
 pub mod guardian;
 pub mod host;
 pub mod http;
@@ -25,4 +25,5 @@ pub mod profile;
 pub mod registry;
 pub mod run;
 pub mod ssh;
+pub mod verdicts;
 pub mod wait;

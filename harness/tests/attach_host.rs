@@ -12,8 +12,8 @@ mod theirs;
 
 use std::time::Duration;
 
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::exec::Cmd;
-use bootproof_harness::fault::Blame as _;
 use bootproof_harness::registry::{Attachable, DSSE, Registry, RegistryError};
 use lab::{Lab, NAME};
 use serde_json::{Value, json};

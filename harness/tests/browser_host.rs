@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bootproof_harness::browser::{Browser, BrowserError, Place, WINDOW};
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::exec::Cmd;
-use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::sweep::clean;
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::picture::{Tolerance, compare};

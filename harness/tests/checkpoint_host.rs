@@ -15,9 +15,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bootproof_harness::bootc::Verb;
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::disk::{Backing, Disks};
 use bootproof_harness::exec::Cmd;
-use bootproof_harness::fault::Blame as _;
 use bootproof_harness::ledger::{EntryId, Resource};
 use bootproof_harness::machine::{
     Checkpoint, Expected, Machine, MachineError, MachineSpec, Machines,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
-use bootproof_harness::fault::Blame as _;
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::image::{BuildOptions, Built, ImageError, Images, Pushed};
 use bootproof_harness::ledger::Resource;
 use bootproof_harness::podman::{Access, Podman};

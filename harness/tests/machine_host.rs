@@ -14,8 +14,8 @@ mod lab;
 
 use std::time::{Duration, Instant};
 
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::disk::{Backing, DiskError, DiskRequest, Disks, InstallFault, overlay};
-use bootproof_harness::fault::Blame as _;
 use bootproof_harness::http::{Http, HttpError};
 use bootproof_harness::ledger::Resource;
 use bootproof_harness::ledger::sweep::sweep;

@@ -7,7 +7,7 @@ mod theirs;
 
 use std::time::Duration;
 
-use bootproof_harness::fault::Blame as _;
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::{Registry, RegistryError, Remote};

@@ -13,8 +13,8 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use bootproof_harness::bootc::{SoftReboot, Switch, Verb};
+use bootproof_harness::classify::Classify as _;
 use bootproof_harness::disk::{Backing, Disks};
-use bootproof_harness::fault::Blame as _;
 use bootproof_harness::machine::{Expected, Machine, MachineError};
 use bootproof_harness::ssh::{Remote, SshError};
 use bootproof_harness::wait::{self, Look};

@@ -32,7 +32,7 @@ impl Completions {
 /// # Errors
 /// Never; the signature is the commands' own.
 pub fn verdicts() -> Result<Exit, Ended> {
-    say(bootproof_harness::fault::page().trim_end());
+    say(bootproof_harness::verdicts::page().trim_end());
     Ok(Exit::Passed)
 }
 

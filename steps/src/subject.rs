@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::time::Duration;
 
+use bootproof_harness::classify::Classify;
 use bootproof_harness::container::Container;
-use bootproof_harness::fault::Blame;
 use bootproof_harness::machine::Machine;
 use bootproof_harness::pages::Whose;
 use bootproof_harness::ssh::Remote;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
     clippy::needless_pass_by_value,
     reason = "it is what map_err hands over"
 )]
-pub(crate) fn at_fault(error: impl Blame + Error + 'static) -> StepError {
+pub(crate) fn at_fault(error: impl Classify + Error + 'static) -> StepError {
     StepError::sorted(&error, error.is_infrastructure())
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bootproof_record::Origin;
 use thiserror::Error;
 
+use crate::classify::Classify;
 use crate::exec::ExecError;
 use crate::ledger::{LedgerError, PortError};
 
@@ -92,6 +94,14 @@ pub enum BrowserError {
         /// How long it was given.
         waited: Duration,
     },
+}
+
+impl Classify for BrowserError {
+    /// Only a page that is not to be had from a system that is shown to be alive is the product's, and who asked sees to
+    /// that.
+    fn origin(&self) -> Origin {
+        Origin::Infrastructure
+    }
 }
 
 fn said(log: &str) -> String {

@@ -1,7 +1,9 @@
 //! What can go wrong with a container.
 
+use bootproof_record::Origin;
 use thiserror::Error;
 
+use crate::classify::Classify;
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
 use crate::wait::WaitError;
@@ -59,6 +61,19 @@ pub enum ContainerError {
     Ledger(#[from] LedgerError),
 }
 
+impl Classify for ContainerError {
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Ended { .. } => Origin::Product,
+            Self::NotUp { alive, .. } => Origin::product_if(*alive),
+            Self::Command { source, .. } => {
+                Origin::product_if(matches!(source, ExecError::Failed { .. }))
+            }
+            _ => Origin::Infrastructure,
+        }
+    }
+}
+
 fn tail(log: &str) -> String {
     if log.is_empty() {
         String::new()
@@ -72,7 +87,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::fault::Blame as _;
 
     #[test]
     fn a_container_that_never_answered_says_nothing_of_the_product() {

@@ -237,7 +237,7 @@ fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> DiskError + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Blame as _;
+    use crate::classify::Classify as _;
 
     #[test]
     fn a_cold_run_looks_for_disks_among_its_own_alone() {

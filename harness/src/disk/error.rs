@@ -1,8 +1,10 @@
 //! What can go wrong on the way to a disk, and whose failure it is.
 
+use bootproof_record::Origin;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
+use crate::classify::Classify;
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
 use crate::podman::PodmanError;
@@ -56,6 +58,17 @@ pub enum DiskError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl Classify for DiskError {
+    fn origin(&self) -> Origin {
+        use InstallFault::{NoClient, NoKernel, TooSmall};
+        let fault = match self {
+            Self::Install { fault, .. } => fault,
+            _ => return Origin::Infrastructure,
+        };
+        Origin::product_if(matches!(fault, TooSmall | NoKernel | NoClient))
+    }
 }
 
 /// What kind of failure an installation is.

@@ -330,7 +330,7 @@ impl Follower {
         {
             let mut shared = lock(&self.shared);
             shared.alarms.push(alarm.clone());
-            if alarm.may_pass() {
+            if alarm.is_tolerable() {
                 shared.starved.get_or_insert(alarm);
                 return;
             }

@@ -7,9 +7,8 @@
 
 use std::sync::LazyLock;
 
+use bootproof_record::Origin::{self, Infrastructure, Product};
 use regex::RegexSet;
-
-use super::Class::{self, Infrastructure, Product};
 
 /// Where a pattern may be looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub struct Pattern {
     /// The name it is known by, in reports and to allow it.
     pub name: &'static str,
     /// Whose failure it is.
-    pub class: Class,
+    pub origin: Origin,
     /// Where it is looked for.
     pub place: Where,
     /// What it means.
@@ -39,41 +38,46 @@ pub struct Pattern {
 
 const fn console(
     name: &'static str,
-    class: Class,
+    origin: Origin,
     why: &'static str,
     regex: &'static str,
 ) -> Pattern {
     Pattern {
         name,
-        class,
+        origin,
         place: Where::Console,
         why,
         regex,
     }
 }
 
-const fn both(name: &'static str, class: Class, why: &'static str, regex: &'static str) -> Pattern {
+const fn both(
+    name: &'static str,
+    origin: Origin,
+    why: &'static str,
+    regex: &'static str,
+) -> Pattern {
     Pattern {
         place: Where::Both,
-        ..console(name, class, why, regex)
+        ..console(name, origin, why, regex)
     }
 }
 
 const fn journal_only(
     name: &'static str,
-    class: Class,
+    origin: Origin,
     why: &'static str,
     regex: &'static str,
 ) -> Pattern {
     Pattern {
         place: Where::Journal,
-        ..console(name, class, why, regex)
+        ..console(name, origin, why, regex)
     }
 }
 
 /// What a machine may get over, by name: a host that was busy for a while is no reason to give it up. They count when a
 /// wait runs out after all.
-pub const SURVIVED: [&str; 3] = ["soft lockup", "rcu stall", "hung task"];
+pub const TOLERATED_STALLS: [&str; 3] = ["soft lockup", "rcu stall", "hung task"];
 
 /// Every pattern, the more telling ones first.
 pub const PATTERNS: &[Pattern] = &[

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::fault::Blame as _;
 
 fn first_alarm(text: &str) -> Option<Alarm> {
     let mut guardian = Guardian::new();

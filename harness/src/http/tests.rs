@@ -1,5 +1,4 @@
 use super::*;
-use crate::fault::Blame as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 

@@ -376,7 +376,7 @@ fn is_infrastructure(step: Option<&str>, stderr: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Blame as _;
+    use crate::classify::Classify as _;
 
     fn output(stdout: &str, stderr: &str, code: i32) -> Output {
         Output {

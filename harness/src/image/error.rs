@@ -1,8 +1,10 @@
 //! What can go wrong with an image.
 
+use bootproof_record::Origin;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
+use crate::classify::Classify;
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
 use crate::problem::Problem;
@@ -113,6 +115,21 @@ pub enum ImageError {
     /// A build was cancelled or panicked.
     #[error("a build did not end: {0}")]
     Lost(#[from] tokio::task::JoinError),
+}
+
+impl Classify for ImageError {
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Build { infrastructure, .. } => Origin::product_if(!infrastructure),
+            Self::Registry(error) => error.origin(),
+            Self::Unknown { .. }
+            | Self::Containerfile(_)
+            | Self::Circle(_)
+            | Self::Path(_)
+            | Self::FromNotOnce { .. } => Origin::Product,
+            _ => Origin::Infrastructure,
+        }
+    }
 }
 
 fn meant(nearest: Option<&str>) -> String {

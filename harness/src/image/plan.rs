@@ -189,7 +189,7 @@ impl Images {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Blame as _;
+    use crate::classify::Classify as _;
 
     fn plan(edges: &[(&str, &[&str])]) -> Plan {
         let set = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();

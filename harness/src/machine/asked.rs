@@ -157,7 +157,7 @@ impl Machine {
         // A unit that may fail may do so by a crash.
         let may_fail = &self.spec.exceptions.failed_units;
         let alarm = journal_alarms(&text).into_iter().find(|alarm| {
-            !alarm.may_pass()
+            !alarm.is_tolerable()
                 && !allowed.contains(&alarm.name)
                 && !may_fail
                     .iter()

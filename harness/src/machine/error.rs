@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bootproof_record::Origin;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
@@ -9,6 +10,7 @@ use super::libvirt::{DomainState, LibvirtError};
 use super::monitor::SaveError;
 use super::promise::Broken;
 use crate::bootc::StatusError;
+use crate::classify::Classify;
 use crate::disk::DiskError;
 use crate::exec::ExecError;
 use crate::guardian::Alarm;
@@ -211,6 +213,36 @@ pub enum MachineError {
         /// What was broken.
         broken: Vec<Broken>,
     },
+}
+
+impl Classify for MachineError {
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Libvirt(_)
+            | Self::Exec(_)
+            | Self::Ledger(_)
+            | Self::Port(_)
+            | Self::Io { .. }
+            | Self::NoRoom { .. }
+            | Self::Unreachable { .. }
+            | Self::Xml { .. }
+            | Self::NotSaved { .. }
+            | Self::NotRestored { .. }
+            // Nothing shows that the guest was alive.
+            | Self::NotOff { .. } => Origin::Infrastructure,
+            Self::Disk(error) => error.origin(),
+            Self::Alarm { alarm, .. } | Self::Journal { alarm, .. } => alarm.origin(),
+            Self::Stopped { state, .. } => state.origin(),
+            Self::NotReached { alive, .. } => Origin::product_if(alive.is_some()),
+            Self::Ssh(error) => error.origin(),
+            Self::Slow { .. }
+            | Self::Status { .. }
+            | Self::Odd { .. }
+            | Self::NotSettled { .. }
+            | Self::Rebooted { .. }
+            | Self::Promises { .. } => Origin::Product,
+        }
+    }
 }
 
 fn shown(lines: &[String]) -> String {

@@ -4,12 +4,13 @@ use std::fmt;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::time::Duration;
 
-use bootproof_record::Accel;
+use bootproof_record::{Accel, Origin};
 use camino::{Utf8Path, Utf8PathBuf};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use thiserror::Error;
 
+use crate::classify::Classify;
 use crate::exec::{Cmd, ExecError, Output};
 
 /// How long libvirt may take for an answer. A start waits for qemu, which may page in a large binary.
@@ -52,6 +53,16 @@ pub struct DomainState {
     pub state: String,
     /// libvirt's reason: `booted`, `destroyed`, `I/O error`…
     pub reason: String,
+}
+
+impl Classify for DomainState {
+    /// Only a guest that panicked or powered off had a part in it. A domain that is off because it crashed is a QEMU
+    /// that ended: a guest's panic leaves the domain there, crashed (`on_crash` is `preserve`).
+    fn origin(&self) -> Origin {
+        let guest =
+            self.state == "crashed" || matches!(self.reason.as_str(), "shutdown" | "panicked");
+        Origin::product_if(guest)
+    }
 }
 
 impl fmt::Display for DomainState {
@@ -368,7 +379,6 @@ fn ids(label: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Blame as _;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,9 +1,11 @@
 //! What can go wrong with a registry.
 
+use bootproof_record::Origin;
 use bootproof_record::random::RandomError;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
+use crate::classify::Classify;
 use crate::exec::ExecError;
 use crate::ledger::{LedgerError, PortError};
 use crate::wait::WaitError;
@@ -125,6 +127,12 @@ pub enum RegistryError {
     /// A command failed.
     #[error(transparent)]
     Command(#[from] ExecError),
+}
+
+impl Classify for RegistryError {
+    fn origin(&self) -> Origin {
+        Origin::product_if(matches!(self, Self::NoSuchImage { .. }))
+    }
 }
 
 /// How a registry ended that nobody has stopped.

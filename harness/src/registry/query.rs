@@ -296,7 +296,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Blame as _;
+    use crate::classify::Classify as _;
 
     fn failed(stderr: &str) -> RegistryError {
         let error = ExecError::Failed {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bootproof_record::Origin;
 use thiserror::Error;
 
 use super::Login;
+use crate::classify::Classify;
 
 /// Why a command did not run, or did not do what was asked.
 #[derive(Debug, Error)]
@@ -101,6 +103,13 @@ pub enum SshError {
         /// Why.
         why: String,
     },
+}
+
+impl Classify for SshError {
+    /// Only a command that ran and ended says something.
+    fn origin(&self) -> Origin {
+        Origin::product_if(matches!(self, Self::Failed { .. } | Self::TooLong { .. }))
+    }
 }
 
 fn tail(said: &str) -> String {

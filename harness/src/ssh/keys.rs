@@ -1,16 +1,25 @@
 //! Key pairs made for a run: Ed25519, in OpenSSH's format, never on disk unless asked for.
 
 use base64::Engine as _;
+use bootproof_record::Origin;
 use bootproof_record::secret::Secret;
 use sha2::{Digest as _, Sha256};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 use thiserror::Error;
 
+use crate::classify::Classify;
+
 /// A key pair cannot be made.
 #[derive(Debug, Error)]
 #[error("cannot make an SSH key: {0}")]
 pub struct KeyError(#[from] ssh_key::Error);
+
+impl Classify for KeyError {
+    fn origin(&self) -> Origin {
+        Origin::Infrastructure
+    }
+}
 
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]

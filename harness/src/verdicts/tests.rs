@@ -1,8 +1,16 @@
 use std::time::Duration;
 
 use super::*;
+use crate::browser::BrowserError;
+use crate::classify::Classify;
+use crate::container::ContainerError;
+use crate::disk::{DiskError, InstallFault};
 use crate::exec::ExecError;
-use crate::machine::{Broken, Promise};
+use crate::http::HttpError;
+use crate::image::ImageError;
+use crate::machine::{Broken, DomainState, MachineError, Promise};
+use crate::registry::RegistryError;
+use crate::ssh::SshError;
 use crate::wait::WaitError;
 
 fn io() -> std::io::Error {
@@ -89,7 +97,7 @@ fn not_up(alive: bool) -> ContainerError {
 }
 
 /// Real errors, by the line of the table they are of.
-fn samples() -> Vec<(&'static str, Vec<Box<dyn Blame>>)> {
+fn samples() -> Vec<(&'static str, Vec<Box<dyn Classify>>)> {
     let reference = || "x/soe".to_owned();
     let promises = MachineError::Promises {
         machine: "m".to_owned(),
@@ -295,7 +303,7 @@ fn every_line_of_the_table_is_what_its_errors_say() {
             .collect();
         assert_eq!(of_line.len(), 1, "{}", line.what);
         for error in &of_line[0].1 {
-            assert_eq!(error.fault(), line.fault, "{}", line.what);
+            assert_eq!(error.origin(), line.origin, "{}", line.what);
         }
     }
 }

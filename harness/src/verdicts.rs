@@ -1,197 +1,28 @@
-//! Whose fault it is that something did not go as it should: the one place that decides between `failed` and `error`.
-//!
-//! An error is the product's fault only where the product is known to have had its say: it answered wrongly, it ended by
-//! itself, or it is shown to be alive and did not do it. Everything else says nothing of it.
+//! What counts as what: the table of verdicts, as the documentation has it. The rules stand beside the errors.
 
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
+use bootproof_record::Origin::{self, Infrastructure, Product};
 
-use crate::browser::BrowserError;
-use crate::container::ContainerError;
-use crate::disk::{DiskError, InstallFault};
-use crate::exec::ExecError;
-use crate::guardian::{Alarm, PATTERNS, SURVIVED};
-use crate::http::HttpError;
-use crate::image::ImageError;
-use crate::machine::{DomainState, MachineError};
-use crate::registry::RegistryError;
-use crate::ssh::{KeyError, SshError};
+use crate::guardian::{PATTERNS, TOLERATED_STALLS};
 
-/// Whose fault something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fault {
-    /// The image or what it booted: the scenario has failed.
-    Product,
-    /// The host, its tools, the registry or the harness: nothing is said of the product.
-    Infrastructure,
-}
-
-use Fault::{Infrastructure, Product};
-
-impl Fault {
-    fn product(is: bool) -> Self {
-        if is { Product } else { Infrastructure }
-    }
-
-    /// The verdict of a scenario that ends with it.
-    #[must_use]
-    pub fn verdict(self) -> &'static str {
-        match self {
-            Product => "failed",
-            Infrastructure => "error",
-        }
-    }
-}
-
-/// Something that went wrong and knows whose fault it is.
-pub trait Blame {
-    /// Whose.
-    fn fault(&self) -> Fault;
-
-    /// Whether it says nothing of the product.
-    fn is_infrastructure(&self) -> bool {
-        self.fault() == Infrastructure
-    }
-}
-
-impl Blame for ImageError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Build { infrastructure, .. } => Fault::product(!infrastructure),
-            Self::Registry(error) => error.fault(),
-            Self::Unknown { .. }
-            | Self::Containerfile(_)
-            | Self::Circle(_)
-            | Self::Path(_)
-            | Self::FromNotOnce { .. } => Product,
-            _ => Infrastructure,
-        }
-    }
-}
-
-impl Blame for RegistryError {
-    fn fault(&self) -> Fault {
-        Fault::product(matches!(self, Self::NoSuchImage { .. }))
-    }
-}
-
-impl Blame for DiskError {
-    fn fault(&self) -> Fault {
-        use InstallFault::{NoClient, NoKernel, TooSmall};
-        let fault = match self {
-            Self::Install { fault, .. } => fault,
-            _ => return Infrastructure,
-        };
-        Fault::product(matches!(fault, TooSmall | NoKernel | NoClient))
-    }
-}
-
-impl Blame for MachineError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Libvirt(_)
-            | Self::Exec(_)
-            | Self::Ledger(_)
-            | Self::Port(_)
-            | Self::Io { .. }
-            | Self::NoRoom { .. }
-            | Self::Unreachable { .. }
-            | Self::Xml { .. }
-            | Self::NotSaved { .. }
-            | Self::NotRestored { .. }
-            // Nothing shows that the guest was alive.
-            | Self::NotOff { .. } => Infrastructure,
-            Self::Disk(error) => error.fault(),
-            Self::Alarm { alarm, .. } | Self::Journal { alarm, .. } => alarm.fault(),
-            Self::Stopped { state, .. } => state.fault(),
-            Self::NotReached { alive, .. } => Fault::product(alive.is_some()),
-            Self::Ssh(error) => error.fault(),
-            Self::Slow { .. }
-            | Self::Status { .. }
-            | Self::Odd { .. }
-            | Self::NotSettled { .. }
-            | Self::Rebooted { .. }
-            | Self::Promises { .. } => Product,
-        }
-    }
-}
-
-impl Blame for DomainState {
-    /// Only a guest that panicked or powered off had a part in it. A domain that is off because it crashed is a QEMU
-    /// that ended: a guest's panic leaves the domain there, crashed (`on_crash` is `preserve`).
-    fn fault(&self) -> Fault {
-        let guest =
-            self.state == "crashed" || matches!(self.reason.as_str(), "shutdown" | "panicked");
-        Fault::product(guest)
-    }
-}
-
-impl Blame for Alarm {
-    fn fault(&self) -> Fault {
-        self.class
-    }
-}
-
-impl Blame for SshError {
-    /// Only a command that ran and ended says something.
-    fn fault(&self) -> Fault {
-        Fault::product(matches!(self, Self::Failed { .. } | Self::TooLong { .. }))
-    }
-}
-
-impl Blame for KeyError {
-    fn fault(&self) -> Fault {
-        Infrastructure
-    }
-}
-
-impl Blame for HttpError {
-    /// Only an answer does, or its absence from a machine that is shown to be alive.
-    fn fault(&self) -> Fault {
-        Fault::product(matches!(self, Self::Garbage { .. }))
-    }
-}
-
-impl Blame for ContainerError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Ended { .. } => Product,
-            Self::NotUp { alive, .. } => Fault::product(*alive),
-            Self::Command { source, .. } => {
-                Fault::product(matches!(source, ExecError::Failed { .. }))
-            }
-            _ => Infrastructure,
-        }
-    }
-}
-
-impl Blame for BrowserError {
-    /// Only a page that is not to be had from a system that is shown to be alive is the product's, and who asked sees to
-    /// that.
-    fn fault(&self) -> Fault {
-        Infrastructure
-    }
-}
-
-/// A line of the table: what is seen, and whose fault it is.
+/// A line of the table: an observation, and whose failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct Observation {
     /// What is seen.
     pub what: &'static str,
-    /// Whose fault it is.
-    pub fault: Fault,
+    /// Whose failure it is.
+    pub origin: Origin,
     /// Why.
     pub why: &'static str,
 }
 
-const fn seen(what: &'static str, fault: Fault, why: &'static str) -> Seen {
-    Seen { what, fault, why }
+const fn seen(what: &'static str, origin: Origin, why: &'static str) -> Observation {
+    Observation { what, origin, why }
 }
 
 /// What is seen apart from consoles and journals. Each line is held by a test with a real error of its kind.
-pub const TABLE: &[Seen] = &[
+pub const TABLE: &[Observation] = &[
     seen(
         "a step's assertion that was answered, and otherwise: wrong page, wrong digest, wrong release, snapshot, picture, missing row",
         Product,
@@ -345,7 +176,7 @@ pub fn page() -> String {
     let mut page = "\
 # Verdicts: whose fault is it
 
-Made by `bootproof verdicts`; a change here is lost. The decision is taken in one place, `harness/src/fault.rs`.
+Made by `bootproof verdicts`; a change here is lost. Each rule stands beside its error (`impl Classify`), and one test holds the table: `harness/src/verdicts/tests.rs`.
 
 | verdict | means | exit code |
 |---|---|---|
@@ -369,7 +200,7 @@ Made by `bootproof verdicts`; a change here is lost. The decision is taken in on
             page,
             "| {} | {} | {} |",
             line.what,
-            line.fault.verdict(),
+            line.origin.verdict(),
             line.why
         );
     }
@@ -389,12 +220,12 @@ after all. A journal is read after each boot and after the last step of a scenar
             page,
             "| {}{} | {} | {} |",
             pattern.name,
-            if SURVIVED.contains(&pattern.name) {
+            if TOLERATED_STALLS.contains(&pattern.name) {
                 " (may pass)"
             } else {
                 ""
             },
-            pattern.class.verdict(),
+            pattern.origin.verdict(),
             pattern.why.replace('|', "\\|")
         );
     }
