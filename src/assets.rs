@@ -4,10 +4,10 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use bootproof_harness::profile::Profile;
+use bootproof_record::problem::Problem;
 use camino::{Utf8Path, Utf8PathBuf};
 use include_dir::{Dir, include_dir};
 
-use crate::problem::Problem;
 use crate::run::features::Source;
 
 static ASSETS: Dir<'static> = include_dir!("$OUT_DIR/assets");

@@ -2,6 +2,7 @@
 
 mod check;
 mod clean;
+mod diagnostic;
 mod doctor;
 mod hidden;
 mod list;
@@ -14,6 +15,7 @@ mod steps;
 
 use std::io::{IsTerminal as _, Write as _};
 
+use bootproof_record::problem::Problem;
 use bootproof_record::secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cucumber::gherkin::tagexpr::TagOperation;
@@ -24,11 +26,11 @@ pub use check::flaws;
 
 use crate::assets;
 use crate::exit::Exit;
-use crate::problem::Problem;
 use crate::run::features::{self, FeatureFile};
 use crate::run::plan::{Plan, Selection};
 use crate::run::words::{self, Phrase};
 use crate::settings::Settings;
+use diagnostic::Diagnostic;
 
 /// Proves that bootable container images keep their promises.
 #[derive(Debug, Parser)]
@@ -252,7 +254,10 @@ fn render(problems: &[Problem], terminal: bool) -> String {
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_wrap_lines(false);
     let mut text = String::new();
     for problem in problems {
-        if handler.render_report(&mut text, problem).is_err() {
+        if handler
+            .render_report(&mut text, &Diagnostic(problem))
+            .is_err()
+        {
             text.push_str(&problem.to_string());
         }
         text.push('\n');

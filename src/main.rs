@@ -5,7 +5,6 @@ mod assets;
 mod attest;
 mod cli;
 mod exit;
-mod problem;
 mod report;
 mod run;
 mod settings;

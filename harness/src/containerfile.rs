@@ -7,10 +7,10 @@ mod parse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bootproof_record::problem::Source;
+
 pub use check::check;
 pub use parse::parse;
-
-use crate::problem::Source;
 
 /// One instruction, with its continued lines joined.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bootproof_record::problem::nearest;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use bases::client_inputs;
@@ -25,7 +26,6 @@ pub use files::ImageFile;
 pub use plan::Plan;
 
 use crate::podman::Podman;
-use crate::problem::nearest;
 use crate::profile::{ImageSpec, Profile, ReleaseName, untagged};
 use crate::registry::Registry;
 use crate::run::Run;

@@ -20,7 +20,6 @@ pub mod pages;
 pub mod picture;
 pub mod podman;
 pub mod privilege;
-pub mod problem;
 pub mod profile;
 pub mod registry;
 pub mod run;

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use bootproof_record::problem::{Problem, Source};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,6 @@ pub use redact::Redaction;
 
 use crate::containerfile;
 use crate::picture::Tolerance;
-use crate::problem::{Problem, Source};
 
 /// The number of the profile schema.
 pub const PROFILE_SCHEMA: u32 = 1;
@@ -402,14 +402,14 @@ impl Profile {
                             from.image
                         ),
                     )
-                    .hint(format!("declare it in {}", self.source.file))
+                    .help(format!("declare it in {}", self.source.file))
             })
     }
 }
 
 fn flawed(source: &Source, problems: Vec<Problem>) -> ProfileError {
     ProfileError::Flawed {
-        source_file: source.clone(),
+        file: source.file.clone(),
         problems,
     }
 }

@@ -7,6 +7,7 @@ mod accel;
 mod event;
 mod hex;
 mod origin;
+pub mod problem;
 mod quote;
 pub mod random;
 mod recorder;

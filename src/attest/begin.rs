@@ -1,15 +1,14 @@
 //! What of a sign-off can be known before a run: what is wrong then is told then.
 
 use bootproof_harness::image::client_inputs;
-use bootproof_harness::problem::nearest;
 use bootproof_harness::profile::{Digester, Profile, named};
+use bootproof_record::problem::{Problem, nearest};
 use bootproof_record::{Event, SignOff, SourceTree};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::results::{unfit_selection, unfit_source};
 use crate::assets::Places;
 use crate::cli::Ended;
-use crate::problem::Problem;
 use crate::run::session::Asked;
 use crate::run::source;
 

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use bootproof_record::problem::Problem;
 use bootproof_record::secret::{PASSWORD_VARIABLES, Secret};
 use camino::Utf8Path;
 
 use super::key::KeyError;
 use super::{Public, Signer};
-use crate::problem::Problem;
 
 /// The password of an encrypted key: out of a file, or out of the environment.
 ///

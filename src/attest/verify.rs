@@ -3,6 +3,7 @@
 mod difference;
 
 use bootproof_record::hex;
+use bootproof_record::problem::Problem;
 use camino::Utf8Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +15,6 @@ use super::results::Results;
 use super::sign::{ENVELOPE, EVIDENCE_FILE, STATEMENT, stem};
 use super::statement::{self, Statement, TEST_RESULT, TestResult};
 use super::{FOLDER, Public};
-use crate::problem::Problem;
 use crate::report::files::RUN_JSON;
 use crate::report::merge::Report;
 use crate::report::reading;

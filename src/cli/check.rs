@@ -1,10 +1,9 @@
 //! `bootproof check`: all that can be known without running anything.
 
 use std::io::IsTerminal as _;
-use std::sync::Arc;
 
-use bootproof_harness::problem::{self, Severity};
 use bootproof_harness::profile::{Profile, ProfileError};
+use bootproof_record::problem::{Problem, Severity};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde::Serialize;
@@ -12,7 +11,6 @@ use serde::Serialize;
 use super::{Choice, Ended, Format, Formatted, render, say, say_json};
 use crate::assets::{self, Places};
 use crate::exit::Exit;
-use crate::problem::Problem;
 use crate::settings::Settings;
 
 /// What `check` was asked.
@@ -114,38 +112,19 @@ impl Report {
 
 /// What is wrong with a profile and its Containerfiles, and what may be meant.
 pub fn profile(path: &Utf8Path) -> (Vec<Problem>, Vec<Problem>) {
-    let found = match Profile::load(path) {
-        Ok(profile) => profile.check_containerfiles(),
-        Err(error) => return (flaws(&error), Vec::new()),
-    };
-    let (errors, warnings): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|flaw| flaw.severity == Severity::Error);
-    let ours = |flaws: Vec<problem::Problem>| flaws.iter().map(|f| ours(f, None)).collect();
-    (ours(errors), ours(warnings))
+    match Profile::load(path) {
+        Ok(profile) => profile
+            .check_containerfiles()
+            .into_iter()
+            .partition(|problem| problem.severity == Severity::Error),
+        Err(error) => (flaws(&error), Vec::new()),
+    }
 }
 
 /// What is wrong with a profile that did not load.
 pub fn flaws(error: &ProfileError) -> Vec<Problem> {
-    if error.problems().is_empty() {
-        return vec![Problem::new(error.file().as_str(), error.to_string())];
-    }
-    let text: Arc<str> = Arc::from(error.source_text());
-    error
-        .problems()
-        .iter()
-        .map(|flaw| ours(flaw, Some(&text)))
-        .collect()
-}
-
-fn ours(flaw: &problem::Problem, text: Option<&Arc<str>>) -> Problem {
-    let read = || std::fs::read_to_string(&flaw.file).map(Arc::from).ok();
-    let mut problem = Problem::new(flaw.file.as_str(), &flaw.message);
-    if let (Some(_), Some(text)) = (&flaw.span, text.cloned().or_else(read)) {
-        problem = problem.at(flaw.line, &text);
-    }
-    match &flaw.hint {
-        Some(hint) => problem.help(hint),
-        None => problem,
+    match error.problems() {
+        [] => vec![Problem::new(error.file().as_str(), error.to_string())],
+        problems => problems.to_vec(),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bootproof_harness::ledger::PortRange;
 use bootproof_harness::registry::{RegistryError, Remote};
+use bootproof_record::problem::Problem;
 use camino::Utf8PathBuf;
 use clap::Args;
 
@@ -11,7 +12,6 @@ use super::sign::Sign;
 use super::{AccelChoice, CheckpointChoice, Choice, Ended, KeepChoice, TierChoice, complain};
 use crate::attest::Attest;
 use crate::exit::Exit;
-use crate::problem::Problem;
 use crate::report::live::Progress;
 use crate::run::session::{self, Asked};
 use crate::run::snapshots;

@@ -4,11 +4,11 @@ use std::os::unix::process::CommandExt as _;
 
 use bootproof_harness::machine::KeptMachine;
 use bootproof_harness::run::Dirs;
+use bootproof_record::problem::Problem;
 use clap::Args;
 
 use super::Ended;
 use crate::exit::Exit;
-use crate::problem::Problem;
 
 /// Which machine.
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
 //! What `run` and `report` are asked about signing.
 
+use bootproof_record::problem::Problem;
 use bootproof_record::secret;
 use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::{Ended, complain};
 use crate::attest::{self, Signer, sign_folder};
-use crate::problem::Problem;
 use crate::report::files::{self, REPORT_HTML, REPORT_PDF, RUN_JSON};
 use crate::report::merge::Report;
 use crate::report::reading;

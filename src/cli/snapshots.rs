@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
+use bootproof_record::problem::Problem;
 use bootproof_steps::snapshot::{Pending, pending};
 use camino::Utf8Path;
 use clap::{Args, Subcommand};
@@ -9,7 +10,6 @@ use clap::{Args, Subcommand};
 use super::{Ended, say};
 use crate::assets::SNAPSHOTS;
 use crate::exit::Exit;
-use crate::problem::Problem;
 use crate::report::paint::Paint;
 use crate::report::text::{plural, visible};
 

@@ -1,13 +1,13 @@
 //! One report of one run, or of several: one for each feature, say, or one that was repeated.
 
 use bootproof_record::Verdict;
+use bootproof_record::problem::Problem;
 
 use super::reading::{Folder, Run};
 use super::summary::{Part, RunSummary, Scenario, UNFINISHED};
 use super::text::{plural, short_digest};
 use super::timing::Row;
 use crate::exit::Tally;
-use crate::problem::Problem;
 
 /// What reporters are given: a summary, and where the files it names are.
 #[derive(Debug, Clone)]

@@ -3,13 +3,13 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 
+use bootproof_record::problem::Problem;
 use bootproof_record::{EVENT_SCHEMA, Envelope, Event};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::summary::RunSummary;
-use crate::problem::Problem;
 
 /// The record's name in a run's folder.
 pub const RECORD: &str = "events.ndjson";

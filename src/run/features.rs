@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bootproof_record::problem::Problem;
 use camino::{Utf8Path, Utf8PathBuf};
 use cucumber::feature::Ext as _;
 use cucumber::gherkin::{Feature, GherkinEnv};
 use sha2::{Digest as _, Sha256};
-
-use crate::problem::Problem;
 
 /// A feature file that parsed.
 #[derive(Debug, Clone)]

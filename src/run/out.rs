@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead as _};
 
+use bootproof_record::problem::Problem;
 use bootproof_record::{Envelope, Event, RunId, is_written};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::problem::Problem;
 use crate::report::reading::RECORD;
 
 /// The folder of runs that were given none.

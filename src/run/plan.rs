@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use bootproof_record::PlannedScenario;
+use bootproof_record::problem::Problem;
 use cucumber::gherkin::{self, StepType, tagexpr::TagOperation};
 use cucumber::tag::Ext as _;
 use regex::Regex;
 
 use super::features::FeatureFile;
-use crate::problem::Problem;
 
 /// What a host must be able to do for a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bootproof_harness::profile::Profile;
+use bootproof_record::problem::Problem;
 use cucumber::gherkin::{self, StepType};
 use cucumber::step::Collection;
 use regex::Regex;
 
 use super::features::FeatureFile;
 use super::plan::Plan;
-use crate::problem::Problem;
 
 /// A phrase that may have been meant.
 #[derive(Debug, Clone)]

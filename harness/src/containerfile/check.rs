@@ -1,10 +1,10 @@
 //! What is wrong with a Containerfile's relation to its build context.
 
+use bootproof_record::problem::Problem;
 use camino::{Utf8Component, Utf8Path};
 
 use super::Containerfile;
 use super::parse::is_json;
-use crate::problem::Problem;
 
 /// Looks for sources of `COPY` and `ADD` that are not in the build context.
 ///
@@ -30,13 +30,13 @@ pub fn check(file: &Containerfile, context: &Utf8Path) -> Vec<Problem> {
                 problems.push(
                     file.source
                         .problem(span, format!("{source} lies outside the build context"))
-                        .hint(format!("the context is {context}")),
+                        .help(format!("the context is {context}")),
                 );
             } else if context.join(relative).symlink_metadata().is_err() {
                 problems.push(
                     file.source
                         .problem(span, format!("{source} is not in the build context"))
-                        .hint(format!("looked for {}", context.join(relative))),
+                        .help(format!("looked for {}", context.join(relative))),
                 );
             }
         }
@@ -81,7 +81,7 @@ mod tests {
         let file = super::super::parse("C".into(), text).unwrap();
         let said: Vec<_> = check(&file, context)
             .iter()
-            .map(|p| format!("{} {}", p.line, p.message))
+            .map(|p| format!("{} {}", p.line.unwrap(), p.message))
             .collect();
         assert_eq!(
             said,

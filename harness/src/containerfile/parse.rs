@@ -1,9 +1,9 @@
 //! From text to instructions, by the rules of the Containerfile's own parser.
 
+use bootproof_record::problem::{Problem, Source, nearest};
 use camino::Utf8Path;
 
 use super::{Containerfile, Instruction};
-use crate::problem::{Problem, Source, nearest};
 
 /// Every instruction there is.
 const KEYWORDS: [&str; 18] = [
@@ -52,7 +52,7 @@ pub fn parse(file: &Utf8Path, text: &str) -> Result<Containerfile, Vec<Problem>>
         problems.push(
             source
                 .problem_in_all("no FROM instruction")
-                .hint("every image is built from another, or from scratch"),
+                .help("every image is built from another, or from scratch"),
         );
     }
     if problems.is_empty() {
@@ -75,8 +75,8 @@ fn instruction_problem(
     if !KEYWORDS.contains(&keyword) {
         let problem = source.problem(at, format!("unknown instruction {keyword}"));
         return Some(match nearest(keyword, KEYWORDS) {
-            Some(known) => problem.hint(format!("did you mean {known}?")),
-            None => problem.hint("a line that continues another ends the other with \\"),
+            Some(known) => problem.help(format!("did you mean {known}?")),
+            None => problem.help("a line that continues another ends the other with \\"),
         });
     }
     if instruction.words().next().is_none() {
@@ -239,7 +239,7 @@ mod tests {
         parse("C".into(), text)
             .unwrap_err()
             .iter()
-            .map(ToString::to_string)
+            .map(Problem::describe)
             .collect()
     }
 
@@ -293,7 +293,7 @@ mod tests {
         );
         assert_eq!(
             said("# only a comment\n"),
-            ["C:1:1: no FROM instruction (every image is built from another, or from scratch)"]
+            ["C: no FROM instruction (every image is built from another, or from scratch)"]
         );
     }
 

@@ -1,13 +1,13 @@
 //! What can go wrong with an image.
 
 use bootproof_record::Origin;
+use bootproof_record::problem::Problem;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
 use crate::classify::Classify;
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
-use crate::problem::Problem;
 use crate::profile::ProfileError;
 use crate::registry::RegistryError;
 use crate::wait::WaitError;
@@ -148,7 +148,7 @@ fn place(file: &Utf8PathBuf, line: Option<usize>, step: Option<&str>) -> String 
 fn all(problems: &[Problem]) -> String {
     problems
         .iter()
-        .map(ToString::to_string)
+        .map(Problem::describe)
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bootproof_record::problem::{Problem, Source, nearest};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{AfterRollback, Client};
-use crate::problem::{Problem, Source, nearest};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,7 +207,7 @@ pub(super) fn parse(source: &Source) -> Result<Asked, Problem> {
         let message = format!("unknown profile schema {}", schema.get_ref());
         return Err(source
             .problem(schema.span(), message)
-            .hint(format!("this bootproof reads schema {known}")));
+            .help(format!("this bootproof reads schema {known}")));
     }
     toml::from_str(&source.text).map_err(|error| {
         let message = error.message().trim().to_owned();
@@ -216,7 +216,7 @@ pub(super) fn parse(source: &Source) -> Result<Asked, Problem> {
             None => source.problem_in_all(message.clone()),
         };
         match hint(&message) {
-            Some(hint) => problem.hint(hint),
+            Some(hint) => problem.help(hint),
             None => problem,
         }
     })

@@ -1,11 +1,8 @@
 //! What is wrong with a profile.
 
-use std::ops::Range;
-
+use bootproof_record::problem::Problem;
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
-
-use crate::problem::{Problem, Source};
 
 /// A profile cannot be used.
 #[derive(Debug, Error)]
@@ -21,8 +18,8 @@ pub enum ProfileError {
     /// Something in it is wrong.
     #[error("{}", all(.problems))]
     Flawed {
-        /// The file and its text.
-        source_file: Source,
+        /// The file.
+        file: Utf8PathBuf,
         /// All that is wrong; never empty.
         problems: Vec<Problem>,
     },
@@ -31,7 +28,7 @@ pub enum ProfileError {
 fn all(problems: &[Problem]) -> String {
     problems
         .iter()
-        .map(ToString::to_string)
+        .map(Problem::describe)
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -42,23 +39,8 @@ impl ProfileError {
     pub fn file(&self) -> &Utf8Path {
         match self {
             Self::Read { path, .. } => path,
-            Self::Flawed { source_file, .. } => &source_file.file,
+            Self::Flawed { file, .. } => file,
         }
-    }
-
-    /// The file's text, to show a piece of.
-    #[must_use]
-    pub fn source_text(&self) -> &str {
-        match self {
-            Self::Read { .. } => "",
-            Self::Flawed { source_file, .. } => &source_file.text,
-        }
-    }
-
-    /// The bytes the first problem is about.
-    #[must_use]
-    pub fn span(&self) -> Option<Range<usize>> {
-        self.problems().first()?.span.clone()
     }
 
     /// All that is wrong with the file's content.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use bootproof_record::problem::{Problem, Source, nearest};
 use camino::{Utf8Path, Utf8PathBuf};
 use toml::Spanned;
 
@@ -16,7 +17,6 @@ use super::{
 };
 use crate::guardian::PATTERNS;
 use crate::picture::Tolerance;
-use crate::problem::{Problem, Source, nearest};
 
 const PLACEHOLDERS: [&str; 3] = ["base", "tag", "release"];
 const FILESYSTEMS: [&str; 3] = ["ext4", "xfs", "btrfs"];
@@ -129,11 +129,11 @@ impl Resolver<'_> {
         known: impl Iterator<Item = &'k str>,
     ) {
         let hint = nearest(name, known);
-        self.wrong(span, message).hint = hint.map(|known| format!("did you mean {known}?"));
+        self.wrong(span, message).help = hint.map(|known| format!("did you mean {known}?"));
     }
 
     fn wrong_with(&mut self, span: Range<usize>, message: String, hint: impl Into<String>) {
-        self.wrong(span, message).hint = Some(hint.into());
+        self.wrong(span, message).help = Some(hint.into());
     }
 
     fn name(&mut self, name: &Spanned<String>, of: &str) {

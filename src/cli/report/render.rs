@@ -1,11 +1,11 @@
 //! `bootproof report DIR...`: reports of runs that are over, whichever way they ended.
 
+use bootproof_record::problem::Problem;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use crate::cli::{Ended, Format, Formatted, complain, runtime, say, say_json};
 use crate::exit::Exit;
-use crate::problem::Problem;
 use crate::report::merge::Report;
 use crate::report::verdict::headline;
 use crate::report::{files, pdf, reading};
