@@ -19,8 +19,8 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bootproof_record::RunId;
+use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -161,7 +161,7 @@ pub struct Ledger {
     run: RunId,
     path: Utf8PathBuf,
     inner: Arc<Mutex<Inner>>,
-    _alive: Arc<File>,
+    _alive: Arc<FileLock>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -176,27 +176,13 @@ pub fn folder(state: &Utf8Path) -> Utf8PathBuf {
     state.join("ledger")
 }
 
-fn lock(path: &Utf8Path) -> Result<File, LedgerError> {
-    let fail = |source| LedgerError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(fail)?;
-    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        if error == rustix::io::Errno::WOULDBLOCK {
-            LedgerError::Alive {
-                path: path.to_owned(),
-            }
-        } else {
-            fail(error.into())
-        }
-    })?;
-    Ok(file)
+fn lock(path: &Utf8Path) -> Result<FileLock, LedgerError> {
+    let path = path.to_owned();
+    match FileLock::try_own(&path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(LedgerError::Alive { path }),
+        Err(source) => Err(LedgerError::Io { path, source }),
+    }
 }
 
 impl Ledger {

@@ -6,6 +6,7 @@
 mod accel;
 mod event;
 mod hex;
+pub mod lock;
 mod origin;
 pub mod problem;
 mod quote;
@@ -23,7 +24,7 @@ pub use event::{
 pub use hex::hex;
 pub use origin::Origin;
 pub use quote::quote;
-pub use recorder::{CommandRecord, Recorder, RecorderError, Span, is_written};
+pub use recorder::{CommandRecord, Recorder, RecorderError, Span};
 pub use run_id::RunId;
 pub use verdict::Verdict;
 pub use work::Work;

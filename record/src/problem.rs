@@ -30,14 +30,11 @@ pub struct Problem {
     /// The column in characters, from 1, where it is known.
     #[serde(skip)]
     pub column: Option<usize>,
-    /// The bytes of the text it is about, where they are known.
-    #[serde(skip)]
-    pub span: Option<Range<usize>>,
     /// What is wrong: a lower-case fragment.
     pub message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// The file's text, to show the line.
     #[serde(skip)]
     pub text: Option<Arc<str>>,
@@ -51,7 +48,6 @@ impl Problem {
             file: file.into(),
             line: None,
             column: None,
-            span: None,
             message: message.into(),
             help: None,
             text: None,
@@ -68,7 +64,7 @@ impl Problem {
 
     /// The same, with what to do about it.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -149,7 +145,6 @@ impl Source {
         let (line, column) = self.position(span.start);
         Problem {
             column: Some(column),
-            span: Some(span),
             ..Problem::new(self.file.as_str(), message).at(line, &self.text)
         }
     }

@@ -1,17 +1,16 @@
 //! Writes events to the record as they happen, and sends them to watchers.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use rustix::fs::FlockOperation;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::event::{Envelope, Event};
+use crate::lock::FileLock;
 use crate::secret::redact;
 use crate::work::Work;
 
@@ -45,20 +44,10 @@ pub enum RecorderError {
     },
 }
 
-/// Whether a run that is alive writes the record.
-#[must_use]
-pub fn is_written(path: &Utf8Path) -> bool {
-    // For writing: over NFS a lock of one's own needs it.
-    let Ok(file) = File::options().write(true).open(path) else {
-        return false;
-    };
-    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
-        == Err(rustix::io::Errno::WOULDBLOCK)
-}
-
 struct Inner {
     seq: u64,
-    file: Option<File>,
+    /// The record, locked for as long as it is written.
+    file: Option<FileLock>,
     watchers: Vec<mpsc::UnboundedSender<Envelope>>,
     /// The first write that failed; a record with a hole is not a record.
     broken: Option<String>,
@@ -81,7 +70,7 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// A record at `path`, begun anew. It is locked for as long as it is written: see [`is_written`].
+    /// A record at `path`, begun anew. It is locked for as long as it is written: see [`is_owned`](crate::lock::is_owned).
     ///
     /// # Errors
     /// When the file cannot be made, or another run writes it.
@@ -93,19 +82,12 @@ impl Recorder {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(fail)?;
         }
-        let mut options = File::options();
-        let file = options.create(true).write(true).truncate(false).open(path);
-        let file = file.map_err(fail)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let path = path.to_owned();
-                return Err(RecorderError::Alive { path });
-            }
-            Err(error) => return Err(fail(error.into())),
-        }
-        file.set_len(0).map_err(fail)?;
-        Ok(Self::over(Some(file)))
+        let Some(lock) = FileLock::try_own(path).map_err(fail)? else {
+            let path = path.to_owned();
+            return Err(RecorderError::Alive { path });
+        };
+        lock.file().set_len(0).map_err(fail)?;
+        Ok(Self::over(Some(lock)))
     }
 
     /// Counts the run's seconds from a moment before there was a record.
@@ -123,7 +105,7 @@ impl Recorder {
         Self::over(None)
     }
 
-    fn over(file: Option<File>) -> Self {
+    fn over(file: Option<FileLock>) -> Self {
         Self {
             inner: Arc::new(Mutex::new(Inner {
                 seq: 0,
@@ -155,24 +137,24 @@ impl Recorder {
     #[must_use]
     pub fn watch(&self) -> mpsc::UnboundedReceiver<Envelope> {
         let (tx, rx) = mpsc::unbounded_channel();
-        self.lock().watchers.push(tx);
+        self.inner().watchers.push(tx);
         rx
     }
 
     /// Lets the watchers go: each sees the end of its stream.
     pub fn close(&self) {
-        self.lock().watchers.clear();
+        self.inner().watchers.clear();
     }
 
     /// Why the record has a hole, when it has one (a full disk, for one).
     #[must_use]
     pub fn broken(&self) -> Option<String> {
-        self.lock().broken.clone()
+        self.inner().broken.clone()
     }
 
     /// Records an event. The text of every event goes through redaction.
     pub fn record(&self, event: Event) {
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         let live_only = event.is_live_only();
         let envelope = Envelope {
             seq: inner.seq,
@@ -187,8 +169,8 @@ impl Recorder {
         };
         if !live_only {
             inner.seq += 1;
-            if let Some(file) = &mut inner.file
-                && let Err(error) = file.write_all(line.as_bytes())
+            if let Some(lock) = &inner.file
+                && let Err(error) = lock.file().write_all(line.as_bytes())
             {
                 inner.broken.get_or_insert(error.to_string());
             }
@@ -261,7 +243,7 @@ impl Recorder {
         result
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, BufRead as _};
 
+use bootproof_record::lock::is_owned;
 use bootproof_record::problem::Problem;
-use bootproof_record::{Envelope, Event, RunId, is_written};
+use bootproof_record::{Envelope, Event, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::report::reading::RECORD;
@@ -35,7 +36,7 @@ pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Pro
             )
             .help("give --out a new or an empty folder"));
         }
-        if is_written(&out.join(RECORD)) {
+        if is_owned(&out.join(RECORD)) {
             return Err(
                 Problem::new(out.as_str(), "the folder is that of a run that is alive")
                     .help("wait until it has ended, or give --out another folder"),

@@ -1,7 +1,6 @@
 //! What the scenarios of a run share: the registry, the images, the machines, and what scenarios left behind.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +17,7 @@ use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::{Registry, Remote};
 use bootproof_harness::run::{Keep, Run};
 use bootproof_record::Event;
+use bootproof_record::lock::FileLock;
 use camino::Utf8PathBuf;
 use tokio::sync::OnceCell;
 
@@ -70,7 +70,7 @@ pub struct Shared {
     options: Options,
     browser: Result<Browser, String>,
     /// Held while images may be built.
-    building: OnceCell<File>,
+    building: OnceCell<FileLock>,
     pages: Pages,
     images: OnceCell<Images>,
     /// Where images are built before a step asks for them.

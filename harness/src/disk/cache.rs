@@ -1,19 +1,18 @@
 //! Disks that were made are kept, one folder a key, safe against runs side by side.
 
-use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bootproof_record::lock::FileLock;
 use bootproof_record::secret::redact;
 use bootproof_record::{Event, Work};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FlockOperation, flock};
 
 use super::install::install;
 use super::{DiskError, DiskRequest};
 use crate::ledger::Resource;
-use crate::ledger::cache::{Held, hold};
+use crate::ledger::cache::hold;
 use crate::podman::Podman;
 use crate::run::Run;
 use crate::wait::{self, Look};
@@ -27,7 +26,7 @@ pub struct Disk {
     path: Utf8PathBuf,
     key: String,
     cached: bool,
-    _in_use: Arc<(File, Held)>,
+    _in_use: Arc<[FileLock; 2]>,
 }
 
 impl Disk {
@@ -89,9 +88,7 @@ impl Disks {
         if !cached {
             self.make(request, &key, &folder, &home).await?;
         }
-        // From "mine alone" to "in use": another run may use it too, and nobody may remove it.
-        share(&lock, &folder)?;
-        let held = hold(&home).map_err(io(&home))?;
+        let in_use = share(&lock, &home)?;
         let allocated = std::fs::metadata(&path).map_err(io(&path))?.blocks() * 512;
         self.run.recorder.record(Event::DiskReady {
             image: request.image_reference.clone(),
@@ -105,7 +102,7 @@ impl Disks {
             path,
             key,
             cached,
-            _in_use: Arc::new((lock, held)),
+            _in_use: Arc::new([lock, in_use]),
         })
     }
 
@@ -156,52 +153,43 @@ impl Disks {
     }
 
     /// Waits until nobody else makes or removes this disk.
-    async fn lock(&self, path: &Utf8Path) -> Result<File, DiskError> {
-        let file = open_lock(path)?;
+    async fn lock(&self, path: &Utf8Path) -> Result<FileLock, DiskError> {
         let recorder = &self.run.recorder;
-        let locked = wait::until(
+        wait::until(
             "another run to be done with the same disk",
             PATIENCE,
             || async {
                 // Shared is enough when it is there already, and lets runs use one disk side by side.
                 let ready = path.with_extension("").join("disk.raw").exists();
-                let how = if ready {
-                    FlockOperation::NonBlockingLockShared
+                let lock = if ready {
+                    FileLock::try_shared(path)
                 } else {
-                    FlockOperation::NonBlockingLockExclusive
+                    FileLock::try_exclusive(path)
                 };
-                match flock(&file, how) {
-                    // Whoever empties the cache may have been faster.
-                    Ok(()) if ready && !path.with_extension("").join("disk.raw").exists() => {
-                        let _ = flock(&file, FlockOperation::Unlock);
+                match lock {
+                    // Who empties the cache may have been faster.
+                    Ok(Some(_)) if ready && !path.with_extension("").join("disk.raw").exists() => {
                         Look::Not("it was taken out of the cache".to_owned())
                     }
-                    Ok(()) => Look::Ready(Ok(())),
-                    Err(rustix::io::Errno::WOULDBLOCK) => {
+                    Ok(Some(lock)) => Look::Ready(Ok(lock)),
+                    Ok(None) => {
                         recorder.doing("waiting for another run that makes the same disk");
                         Look::Not("its lock is held".to_owned())
                     }
-                    Err(error) => Look::Ready(Err(io(path)(error.into()))),
+                    Err(error) => Look::Ready(Err(io(path)(error))),
                 }
             },
         )
-        .await?;
-        locked?;
-        Ok(file)
+        .await?
     }
 }
 
-fn share(lock: &File, folder: &Utf8Path) -> Result<(), DiskError> {
-    flock(lock, FlockOperation::LockShared).map_err(|error| io(folder)(error.into()))
-}
-
-fn open_lock(path: &Utf8Path) -> Result<File, DiskError> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(io(path))
+/// From "nobody else makes it" to "in use": other runs may use the disk too, and nobody may remove it. It is in use first:
+/// a lock that is shared is let go of for a moment, in which the cache could be emptied.
+fn share(lock: &FileLock, home: &Utf8Path) -> Result<FileLock, DiskError> {
+    let in_use = hold(home).map_err(io(home))?;
+    lock.share().map_err(io(home))?;
+    Ok(in_use)
 }
 
 fn enough_space(folder: &Utf8Path, needed: u64) -> Result<(), DiskError> {
@@ -255,6 +243,17 @@ mod tests {
         assert_eq!(shelf(&run), cache.join("disks"));
         let cold = Run { cold: true, ..run };
         assert_eq!(shelf(&cold), scratch.join("disks"));
+    }
+
+    #[test]
+    fn a_disk_is_in_use_before_others_may_lock_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let path = root.join("key.lock");
+        let lock = FileLock::try_exclusive(&path).unwrap().unwrap();
+        // As long as it is not in use, the lock is not let go of.
+        share(&lock, &root.join("key")).unwrap_err();
+        assert!(FileLock::try_shared(&path).unwrap().is_none());
     }
 
     #[test]

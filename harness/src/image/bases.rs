@@ -9,6 +9,7 @@ mod unpack;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bootproof_record::lock::FileLock;
 use bootproof_record::{Recorder, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::OnceCell;
@@ -160,7 +161,7 @@ impl Maker<'_> {
         Ok(finished)
     }
 
-    async fn lock(&self, name: &str) -> Result<std::fs::File, ImageError> {
+    async fn lock(&self, name: &str) -> Result<FileLock, ImageError> {
         let deadline = self.images.run().host_deadline(RECIPE_STEP);
         cache::lock(self.cache(), name, deadline).await
     }

@@ -1,10 +1,9 @@
 //! One maker at a time for each thing in the cache, whatever run it belongs to.
 
-use std::fs::{File, OpenOptions};
 use std::time::Duration;
 
+use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
 
 use super::{ImageError, file_error};
 use crate::wait::{self, Look};
@@ -17,26 +16,19 @@ pub(super) async fn lock(
     cache: &Utf8Path,
     name: &str,
     deadline: Duration,
-) -> Result<File, ImageError> {
+) -> Result<FileLock, ImageError> {
     let folder = cache.join("locks");
     let path = folder.join(format!("{name}.lock"));
     std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(file_error(&path))?;
     let what = format!("the other run that is making {name}");
-    wait::until_every(PACE, &what, deadline, || async {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Look::Ready(()),
-            Err(rustix::io::Errno::WOULDBLOCK) => Look::Not(format!("{path} is locked")),
+    let locked = wait::until_every(PACE, &what, deadline, || async {
+        match FileLock::try_exclusive(&path) {
+            Ok(Some(lock)) => Look::Ready(lock),
+            Ok(None) => Look::Not(format!("{path} is locked")),
             Err(error) => Look::Never(format!("{path}: {error}")),
         }
-    })
-    .await?;
-    Ok(file)
+    });
+    Ok(locked.await?)
 }
 
 /// Removes what makers that were killed left of a thing; only for whoever holds its lock.
@@ -76,7 +68,7 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().contains("making base-1"), "{error}");
         drop(held);
-        lock(cache, "base-1", Duration::from_secs(1)).await.unwrap();
+        drop(lock(cache, "base-1", Duration::from_secs(1)).await.unwrap());
     }
 
     #[test]

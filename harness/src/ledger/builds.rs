@@ -1,11 +1,10 @@
 //! What an image build leaves when it is killed: buildah's containers are none that podman lists, and what they run is
 //! in a session of its own.
 
-use std::fs::File;
 use std::time::Duration;
 
+use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
 use super::process;
@@ -72,19 +71,12 @@ fn control_groups(name: &str) -> Vec<Utf8PathBuf> {
 ///
 /// # Errors
 /// When the lock cannot be made or taken.
-pub fn hold_builds(podman: &Podman) -> std::io::Result<File> {
-    let file = lock_file(podman)?;
-    rustix::fs::flock(&file, FlockOperation::LockShared)?;
-    Ok(file)
+pub fn hold_builds(podman: &Podman) -> std::io::Result<FileLock> {
+    FileLock::shared(&lock_path(podman))
 }
 
-fn lock_file(podman: &Podman) -> std::io::Result<File> {
-    let path = podman.folder().join("builds.lock");
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
+fn lock_path(podman: &Podman) -> Utf8PathBuf {
+    podman.folder().join("builds.lock")
 }
 
 /// Removes the containers of builds that were killed, unless somebody [holds](hold_builds) builds that they could be of;
@@ -93,12 +85,7 @@ fn lock_file(podman: &Podman) -> std::io::Result<File> {
 /// # Errors
 /// When podman cannot say or remove them.
 pub async fn forget_builds(podman: &Podman) -> Result<usize, ExecError> {
-    let lock = lock_file(podman);
-    let alone = |file: &File| {
-        let taken = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
-        taken.is_ok()
-    };
-    let Some(_alone) = lock.ok().filter(alone) else {
+    let Ok(Some(_alone)) = FileLock::try_exclusive(&lock_path(podman)) else {
         return Ok(0);
     };
     let list = podman.podman().args([

@@ -1,10 +1,9 @@
 //! The caches: what is in use stays, what was used longest ago goes first.
 
-use std::fs::File;
 use std::time::SystemTime;
 
+use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -56,23 +55,15 @@ pub struct CacheReport {
     pub left: u64,
 }
 
-/// An entry of a cache that is in use as long as this lives.
-#[derive(Debug)]
-pub struct Held {
-    _file: File,
-}
-
-/// Marks an entry of a cache (`CACHE/disks/KEY`, a folder or a file) as in use, and as used just now.
+/// Marks an entry of a cache (`CACHE/disks/KEY`, a folder or a file) as in use for as long as the lock lives, and as used
+/// just now.
 ///
 /// # Errors
 /// When it cannot be opened: it is gone.
-pub fn hold(entry: &Utf8Path) -> std::io::Result<Held> {
-    let file = File::open(entry)?;
-    rustix::fs::flock(&file, FlockOperation::LockShared)?;
-    // Whoever removed it while we waited has left us a file without a name.
-    std::fs::metadata(entry)?;
-    file.set_modified(SystemTime::now())?;
-    Ok(Held { _file: file })
+pub fn hold(entry: &Utf8Path) -> std::io::Result<FileLock> {
+    let lock = FileLock::shared_existing(entry)?;
+    lock.file().set_modified(SystemTime::now())?;
+    Ok(lock)
 }
 
 /// Removes the entries used longest ago, disks before bases, until the caches are within `bytes`. What is held, being
@@ -224,16 +215,13 @@ fn entries(folder: &Utf8Path, shelf: usize) -> Vec<Entry> {
 }
 
 /// The locks on an entry, when nobody else has one: on itself, on `ENTRY.lock` and on `ENTRY/lock`.
-fn exclusively(entry: &Utf8Path) -> Option<Vec<File>> {
+fn exclusively(entry: &Utf8Path) -> Option<Vec<FileLock>> {
     let beside = Utf8PathBuf::from(format!("{entry}.lock"));
     let inside = entry.join("lock");
     let mut locks = Vec::new();
     for path in [entry.to_owned(), beside, inside] {
-        match File::open(&path) {
-            Ok(file) => {
-                rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-                locks.push(file);
-            }
+        match FileLock::try_exclusive_existing(&path) {
+            Ok(lock) => locks.push(lock?),
             Err(error) if path == entry && error.kind() != std::io::ErrorKind::NotFound => {
                 return None;
             }
@@ -293,7 +281,10 @@ mod tests {
             std::fs::create_dir_all(&entry).unwrap();
             std::fs::write(entry.join("disk.raw"), vec![1; 1 << 20]).unwrap();
             let used = SystemTime::now() - Duration::from_secs(60 * minutes_ago);
-            File::open(&entry).unwrap().set_modified(used).unwrap();
+            std::fs::File::open(&entry)
+                .unwrap()
+                .set_modified(used)
+                .unwrap();
             entry
         }
     }
@@ -306,8 +297,7 @@ mod tests {
         let newest = host.entry("disks/newest", 10);
         let base = host.entry("bases/base", 90);
         // Held without touching it, as by a process that began long ago.
-        let file = File::open(&held).unwrap();
-        rustix::fs::flock(&file, FlockOperation::LockShared).unwrap();
+        let _lock = FileLock::shared_existing(&held).unwrap();
         let report = cap_cache(&host.cache, &host.state, 3 << 20).unwrap();
         assert_eq!(report.removed.first(), Some(&oldest), "{report:?}");
         assert!(held.exists() && base.exists() && !oldest.exists());

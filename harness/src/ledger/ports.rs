@@ -1,14 +1,12 @@
 //! Ports on 127.0.0.1, set aside so that two runs never choose the same one.
 
-use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::MetadataExt as _;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
 use thiserror::Error;
 
 use super::{Ledger, LedgerError, Owned, Resource};
@@ -173,31 +171,15 @@ impl Ports {
             source,
         };
         std::fs::create_dir_all(&self.folder).map_err(fail)?;
-        loop {
-            let file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)
-                .map_err(fail)?;
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(error) => return Err(fail(error.into())),
-            }
-            // Its last holder may have removed the file between our opening and our locking.
-            let ours = file.metadata().map_err(fail)?.ino();
-            if std::fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
-                return Ok(Some(PortLock { path, _file: file }));
-            }
-        }
+        let lock = FileLock::try_exclusive(&path).map_err(fail)?;
+        Ok(lock.map(|lock| PortLock { path, _lock: lock }))
     }
 }
 
 #[derive(Debug)]
 struct PortLock {
     path: Utf8PathBuf,
-    _file: File,
+    _lock: FileLock,
 }
 
 impl Drop for PortLock {

@@ -129,10 +129,10 @@ impl Resolver<'_> {
         known: impl Iterator<Item = &'k str>,
     ) {
         let hint = nearest(name, known);
-        self.wrong(span, message).help = hint.map(|known| format!("did you mean {known}?"));
+        self.wrong(span, message).help = hint.map(|known| format!("did you mean {known}?").into());
     }
 
-    fn wrong_with(&mut self, span: Range<usize>, message: String, hint: impl Into<String>) {
+    fn wrong_with(&mut self, span: Range<usize>, message: String, hint: impl Into<Box<str>>) {
         self.wrong(span, message).help = Some(hint.into());
     }
 
