@@ -22,10 +22,11 @@ pub use kvm::KvmOutcome;
 pub use os::{Family, HostFacts};
 pub use tier::{Tier, TierReport, UnknownTier, Why};
 
-use crate::ledger::builds::forget_builds;
-use crate::ledger::{Ledger, LedgerError, PortRange, sweep};
+use crate::ledger::{Ledger, LedgerError, PortRange};
 use crate::podman::{Podman, PodmanError};
 use crate::run::{Dirs, open_to_qemu};
+use crate::sweep;
+use crate::sweep::forget_builds;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -26,8 +26,8 @@ pub use files::ImageFile;
 pub use plan::Plan;
 
 use crate::podman::Podman;
-use crate::profile::{ImageSpec, Profile, ReleaseName, untagged};
-use crate::registry::Registry;
+use crate::profile::{ImageSpec, Profile, ReleaseName};
+use crate::registry::{Registry, untagged};
 use crate::run::Run;
 
 /// How long podman may take to remove images.

@@ -4,117 +4,23 @@
 //! holds an exclusive lock on `RUN.lock` beside it while it lives: a ledger whose lock can be taken
 //! belongs to a run that is dead.
 
-pub mod builds;
-pub mod cache;
 mod owned;
-mod paths;
 mod ports;
-mod process;
-mod remove;
-pub mod sweep;
+mod resource;
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bootproof_record::RunId;
-use bootproof_record::lock::FileLock;
+use bootproof_record::lock::{FileLock, is_owned};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use owned::Owned;
 pub use ports::{PortError, PortLease, PortRange, Ports};
-pub use process::start_time;
-pub use remove::RemoveError;
-pub(crate) use remove::end_all_using;
-
-/// A thing on the host that a run owns.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Resource {
-    /// A libvirt domain.
-    Domain {
-        /// The libvirt connection.
-        uri: String,
-        /// Its name, which begins with `bootproof-RUN-`.
-        name: String,
-    },
-    /// A container in bootproof's own podman storage.
-    Container {
-        /// Its name, which begins with `bootproof-RUN-`.
-        name: String,
-    },
-    /// A process with a process group of its own.
-    Process {
-        /// The group's id, which is the first process's.
-        pid: i32,
-        /// Field 22 of `/proc/PID/stat` (start time in clock ticks since boot): a pid that is used again has another.
-        started: u64,
-        /// What it is, in a few words.
-        what: String,
-    },
-    /// A mounted file system.
-    Mount {
-        /// Where.
-        path: Utf8PathBuf,
-    },
-    /// A container of root's, made for an ordinary user through sudo.
-    RootContainer {
-        /// Its name.
-        name: String,
-    },
-    /// A loop device, known by what it is backed by.
-    Loop {
-        /// The backing file.
-        file: Utf8PathBuf,
-    },
-    /// A file.
-    File {
-        /// Where.
-        path: Utf8PathBuf,
-    },
-    /// A folder with all it holds.
-    Folder {
-        /// Where.
-        path: Utf8PathBuf,
-    },
-    /// A TCP port on 127.0.0.1, set aside for a machine or a registry.
-    Port {
-        /// Its number.
-        port: u16,
-    },
-}
-
-impl Resource {
-    /// A process that runs now; `None` when it has ended already.
-    #[must_use]
-    pub fn process(pid: i32, what: impl Into<String>) -> Option<Self> {
-        Some(Self::Process {
-            pid,
-            started: start_time(pid)?,
-            what: what.into(),
-        })
-    }
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Domain { name, .. } => write!(f, "domain {name}"),
-            Self::Container { name } | Self::RootContainer { name } => {
-                write!(f, "container {name}")
-            }
-            Self::Process { pid, what, .. } => write!(f, "process {pid} ({what})"),
-            Self::Mount { path } => write!(f, "mount {path}"),
-            Self::Loop { file } => write!(f, "loop device of {file}"),
-            Self::File { path } => write!(f, "file {path}"),
-            Self::Folder { path } => write!(f, "folder {path}"),
-            Self::Port { port } => write!(f, "port {port}"),
-        }
-    }
-}
+pub use resource::Resource;
 
 /// An entry's number in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -185,6 +91,38 @@ fn lock(path: &Utf8Path) -> Result<FileLock, LedgerError> {
     }
 }
 
+/// Every run with a ledger below the host's state folder, by name.
+pub(crate) fn runs(state: &Utf8Path) -> Vec<RunId> {
+    let Ok(entries) = std::fs::read_dir(folder(state)) else {
+        return Vec::new();
+    };
+    let mut runs: Vec<RunId> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| RunId::parse(name.strip_suffix(".jsonl")?))
+        .collect();
+    runs.sort();
+    runs
+}
+
+/// Whether a run holds its ledger. Its ledger is not taken for that.
+pub(crate) fn is_alive(state: &Utf8Path, run: &RunId) -> bool {
+    is_owned(&lock_path(state, run))
+}
+
+/// Whether something that a run owns is kept. Its ledger is not taken for that.
+pub(crate) fn keeps(state: &Utf8Path, run: &RunId) -> bool {
+    std::fs::read_to_string(path_of(state, run)).is_ok_and(|text| !replay(&text).kept.is_empty())
+}
+
+/// The file that a run that is alive has locked. It is made when the run begins, and never written.
+pub(crate) fn lock_path(state: &Utf8Path, run: &RunId) -> Utf8PathBuf {
+    folder(state).join(format!("{run}.lock"))
+}
+
+fn path_of(state: &Utf8Path, run: &RunId) -> Utf8PathBuf {
+    folder(state).join(format!("{run}.jsonl"))
+}
+
 impl Ledger {
     /// Opens a run's ledger, makes it when it is new, and holds its lock.
     ///
@@ -192,13 +130,13 @@ impl Ledger {
     /// When its files cannot be made, or the run that owns it is alive.
     pub fn open(state: &Utf8Path, run: &RunId) -> Result<Self, LedgerError> {
         let folder = folder(state);
-        let path = folder.join(format!("{run}.jsonl"));
+        let path = path_of(state, run);
         let fail = |source| LedgerError::Io {
             path: path.clone(),
             source,
         };
         std::fs::create_dir_all(&folder).map_err(fail)?;
-        let alive = lock(&folder.join(format!("{run}.lock")))?;
+        let alive = lock(&lock_path(state, run))?;
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

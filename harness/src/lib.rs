@@ -5,6 +5,7 @@
 
 pub mod bootc;
 pub mod browser;
+pub mod cache;
 pub mod classify;
 pub mod container;
 pub mod containerfile;
@@ -20,9 +21,12 @@ pub mod pages;
 pub mod picture;
 pub mod podman;
 pub mod privilege;
+mod process;
 pub mod profile;
 pub mod registry;
 pub mod run;
 pub mod ssh;
+pub mod sudo;
+pub mod sweep;
 pub mod verdicts;
 pub mod wait;

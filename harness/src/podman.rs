@@ -12,7 +12,6 @@ use thiserror::Error;
 
 use crate::exec::Cmd;
 use crate::ledger::Resource;
-use crate::ledger::builds::TEMP;
 
 /// The container tools cannot be set up.
 #[derive(Debug, Error)]
@@ -89,7 +88,7 @@ impl Podman {
     /// # Errors
     /// When the folder cannot be made.
     pub fn working_below(&self, scratch: &Utf8Path) -> Result<Self, PodmanError> {
-        let path = scratch.join(TEMP);
+        let path = scratch.join(BUILD_TEMP);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|source| PodmanError {
             path: path.clone(),
@@ -253,6 +252,9 @@ impl Podman {
         Ok(())
     }
 }
+
+/// Where builds of a run have their temporary files, below its scratch folder.
+pub(crate) const BUILD_TEMP: &str = "tmp";
 
 /// The folder of root's podman beside an ordinary user's.
 pub(crate) const ROOTED: &str = "containers-root";

@@ -24,24 +24,10 @@ pub use redact::Redaction;
 
 use crate::containerfile;
 use crate::picture::Tolerance;
+use crate::registry::{REGISTRY_NAME, reference, untagged};
 
 /// The number of the profile schema.
 pub const PROFILE_SCHEMA: u32 = 1;
-
-/// The registry's one name, on every host and in every guest.
-pub const REGISTRY_NAME: &str = "registry.bootproof.test";
-
-/// The namespace of the images under test.
-pub const NAMESPACE: &str = "demolab";
-
-/// The namespace of what images are built from: the bases a profile makes, and the images of others.
-pub const UPSTREAM: &str = "upstream";
-
-/// An image's one name, without tag.
-#[must_use]
-pub fn reference(namespace: &str, name: &str) -> String {
-    format!("{REGISTRY_NAME}/{namespace}/{name}")
-}
 
 /// Which of the two releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -411,19 +397,6 @@ fn flawed(source: &Source, problems: Vec<Problem>) -> ProfileError {
     ProfileError::Flawed {
         file: source.file.clone(),
         problems,
-    }
-}
-
-/// A reference without its tag and digest.
-#[must_use]
-pub fn untagged(reference: &str) -> &str {
-    let name = reference
-        .split_once('@')
-        .map_or(reference, |(name, _)| name);
-    match name.rsplit_once(':') {
-        // A colon before a slash is a port's.
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => name,
     }
 }
 

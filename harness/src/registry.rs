@@ -10,6 +10,7 @@ mod error;
 mod log;
 mod names;
 mod query;
+mod reference;
 mod remote;
 mod serve;
 mod tls;
@@ -24,6 +25,7 @@ pub use error::RegistryError;
 pub use log::LogMark;
 pub use names::Place;
 pub(crate) use query::understand;
+pub use reference::{NAMESPACE, REGISTRY_NAME, reference, untagged};
 pub use remote::Remote;
 
 use crate::podman::{Access, Podman};

@@ -59,7 +59,7 @@ async fn a_host_that_was_set_up_can_run_machines_and_nothing_stays() {
     assert_eq!(images.unwrap().text(), "");
     let loops = Cmd::new("losetup").arg("-a").run().await.unwrap().text();
     assert!(!loops.contains(root.as_str()), "{loops}");
-    bootproof_harness::ledger::cache::empty_cache(&options.cache, &options.state, &podman)
+    bootproof_harness::cache::empty_cache(&options.cache, &options.state, &podman)
         .await
         .unwrap();
 }

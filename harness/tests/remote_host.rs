@@ -8,10 +8,10 @@ mod theirs;
 use std::time::Duration;
 
 use bootproof_harness::classify::Classify as _;
-use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::{Registry, RegistryError, Remote};
 use bootproof_harness::run::{Dirs, Run};
+use bootproof_harness::sweep::sweep;
 use bootproof_record::{Recorder, RunId};
 use camino::Utf8Path;
 

@@ -7,10 +7,10 @@ use bootproof_record::RunId;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use bootproof_harness::exec::{Cmd, Output};
-use bootproof_harness::ledger::builds::{forget_builds, hold_builds};
-use bootproof_harness::ledger::sweep::{Outcome, clean, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
+use bootproof_harness::sweep::{Outcome, clean, sweep};
+use bootproof_harness::sweep::{forget_builds, hold_builds};
 use bootproof_harness::wait::{Look, until};
 
 struct Host {
@@ -147,7 +147,7 @@ async fn a_container_goes_and_its_neighbour_stays() {
         .text();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(names, "neighbour");
-    bootproof_harness::ledger::cache::empty_cache(
+    bootproof_harness::cache::empty_cache(
         host.podman.folder().parent().unwrap(),
         &host.state.join("none"),
         &host.podman,

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use bootproof_harness::exec::{Cmd, Output};
-use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::podman::Podman;
-use bootproof_harness::profile::reference;
-use bootproof_harness::registry::{Attachable, Registry};
+use bootproof_harness::registry::{Attachable, Registry, reference};
 use bootproof_harness::run::{Dirs, Run};
+use bootproof_harness::sweep::sweep;
 use bootproof_record::secret::Secret;
 use bootproof_record::{Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};

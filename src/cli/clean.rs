@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use bootproof_harness::ledger::builds::forget_builds;
-use bootproof_harness::ledger::cache::{CacheReport, empty_cache};
-use bootproof_harness::ledger::sweep::{CleanReport, Outcome, clean};
+use bootproof_harness::cache::{CacheReport, empty_cache};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::run::Dirs;
+use bootproof_harness::sweep::forget_builds;
+use bootproof_harness::sweep::{CleanReport, Outcome, clean};
 use clap::Args;
 use serde::Serialize;
 

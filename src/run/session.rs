@@ -7,16 +7,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bootproof_harness::cache::cap_cache;
 use bootproof_harness::host::{ProbeOptions, sweep_probes};
-use bootproof_harness::ledger::builds::forget_builds;
-use bootproof_harness::ledger::cache::cap_cache;
-use bootproof_harness::ledger::sweep::{SweepReport, sweep};
 use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
-use bootproof_harness::privilege::{self, PrivilegeError};
+use bootproof_harness::privilege::is_root;
 use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::Remote;
 use bootproof_harness::run::{Dirs, Keep, Run, open_to_qemu};
+use bootproof_harness::sudo::{self, SudoError};
+use bootproof_harness::sweep::forget_builds;
+use bootproof_harness::sweep::{SweepReport, sweep};
 use bootproof_record::{EVENT_SCHEMA, Event, Recorder, RunId, Work};
 use bootproof_steps::{Building, Options, Shared, World};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -212,18 +213,18 @@ async fn begin(
 /// Root for the disks of an ordinary user's machines: named first, asked for once, kept for as long as this is.
 /// Where it is not to be had, the probe says what that means.
 async fn sudo(tiers: &BTreeSet<Tier>) -> Option<AbortOnDrop> {
-    if privilege::is_root() || !tiers.contains(&Tier::Machine) {
+    if is_root() || !tiers.contains(&Tier::Machine) {
         return None;
     }
-    let mut held = privilege::held().await;
-    if held == Err(PrivilegeError::Asks) && std::io::stdin().is_terminal() {
-        complain(&format!("{}: sudo asks for it now", privilege::PURPOSE));
-        held = privilege::ask().await;
+    let mut held = sudo::check().await;
+    if held == Err(SudoError::Asks) && std::io::stdin().is_terminal() {
+        complain(&format!("{}: sudo asks for it now", sudo::PURPOSE));
+        held = sudo::ask().await;
     } else if held.is_ok() {
-        complain(&format!("{}: it goes through sudo", privilege::PURPOSE));
+        complain(&format!("{}: it goes through sudo", sudo::PURPOSE));
     }
     held.ok()?;
-    Some(AbortOnDrop(tokio::spawn(privilege::keep())))
+    Some(AbortOnDrop(tokio::spawn(sudo::keep_alive())))
 }
 
 /// A task that ends with what it is for.

@@ -12,7 +12,8 @@ use super::session::Session;
 use super::{BrowserError, Place};
 use crate::exec::{Cmd, Daemon};
 use crate::http::Http;
-use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource, end_all_using};
+use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource};
+use crate::sweep::end_all_using;
 use crate::wait::{self, Look, WaitError};
 
 /// What the programs are called by the distributions.

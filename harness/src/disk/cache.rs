@@ -11,8 +11,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::install::install;
 use super::{DiskError, DiskRequest};
+use crate::cache::hold;
 use crate::ledger::Resource;
-use crate::ledger::cache::hold;
 use crate::podman::Podman;
 use crate::run::Run;
 use crate::wait::{self, Look};

@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{DiskError, DiskRequest, InstallFault};
 use crate::exec::Output;
 use crate::ledger::Resource;
-use crate::ledger::sweep::remove;
 use crate::podman::{Podman, pulled_id};
 use crate::run::Run;
+use crate::sweep::remove;
 
 /// How long an installation may take: a large image over a slow network.
 const DEADLINE: Duration = Duration::from_secs(1800);

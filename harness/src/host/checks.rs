@@ -8,11 +8,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Bench, Check, Tier};
 use crate::exec::{Cmd, ExecError};
-use crate::ledger::builds::hold_builds;
-use crate::ledger::{PortError, PortRange, Ports, Resource, sweep};
+use crate::ledger::{PortError, PortRange, Ports, Resource};
 use crate::machine::Hypervisor;
 use crate::podman::Podman;
-use crate::privilege::{self, PrivilegeError, is_root};
+use crate::privilege::is_root;
+use crate::sudo::{self, SudoError};
+use crate::sweep;
+use crate::sweep::hold_builds;
 
 const CONTAINERS: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
 const MACHINES: [Tier; 2] = [Tier::MachineTcg, Tier::MachineKvm];
@@ -341,11 +343,11 @@ pub(super) async fn loops(bench: &Bench) -> Check {
             Check::ok("loop devices", found, &MACHINES)
         }
         Err(failure) => {
-            let fix = match privilege::held().await {
+            let fix = match sudo::check().await {
                 Ok(()) => {
                     "modprobe loop; in a container, hand in /dev/loop-control and the loop devices"
                 }
-                Err(PrivilegeError::NoSudo) => "run bootproof as root, or install sudo",
+                Err(SudoError::NoSudo) => "run bootproof as root, or install sudo",
                 Err(_) => "`sudo -v` first, or run bootproof in a terminal, where it has sudo ask",
             };
             Check::missing("loop devices", failure, &MACHINES).fix(fix)
@@ -354,7 +356,7 @@ pub(super) async fn loops(bench: &Bench) -> Check {
 }
 
 async fn loop_device(bench: &Bench) -> Result<String, Failure> {
-    privilege::held().await.map_err(|e| e.to_string())?;
+    sudo::check().await.map_err(|e| e.to_string())?;
     let path = bench.scratch.join("loop.raw");
     let file = std::fs::File::create(&path).map_err(|e| e.to_string())?;
     file.set_len(1 << 20).map_err(|e| e.to_string())?;

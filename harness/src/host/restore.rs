@@ -10,8 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::sector::{HELLO, boot_sector};
 use super::{Bench, Check, RESTORE, kvm, remembered};
 use crate::disk::{Backing, overlay};
-use crate::ledger::{Resource, sweep};
+use crate::ledger::Resource;
 use crate::machine::{DomainSpec, Hypervisor, domain_xml};
+use crate::sweep;
 use crate::wait::{Look, until};
 
 /// How long the guest of one boot sector may take to write its first word, or to go on.

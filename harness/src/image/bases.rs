@@ -426,7 +426,7 @@ impl Maker<'_> {
             .images
             .push_by(cmd, arguments, &target, self.recorder)
             .await?;
-        let name = crate::profile::untagged(reference);
+        let name = crate::registry::untagged(reference);
         let path = name.rsplit('/').collect::<Vec<_>>();
         let pushed = Pushed {
             name: path[0].to_owned(),

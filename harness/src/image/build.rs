@@ -10,7 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{BuildOptions, Built, ImageError, Images, file_error};
 use crate::containerfile::{self, Containerfile};
 use crate::exec::{Cmd, ExecError, Output};
-use crate::profile::{ImageSpec, REGISTRY_NAME, ReleaseName, untagged};
+use crate::profile::{ImageSpec, ReleaseName};
+use crate::registry::{REGISTRY_NAME, untagged};
 
 /// How long a build may take: packages are fetched in it.
 const BUILD: Duration = Duration::from_secs(1800);

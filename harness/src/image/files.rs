@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 
 use super::build::Asked;
 use super::{BuildOptions, Built, ImageError, Images, Pushed, file_error};
-use crate::profile::{ImageSpec, NAMESPACE, REGISTRY_NAME, ReleaseName};
+use crate::profile::{ImageSpec, ReleaseName};
+use crate::registry::{NAMESPACE, REGISTRY_NAME};
 
 /// A file of an image, by its absolute path there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::{Built, ImageError, Images, Pushed, file_error};
 use crate::exec::Cmd;
-use crate::profile;
-use crate::registry::understand;
+use crate::registry::{reference, understand};
 
 /// How long a push may take.
 const PUSH: Duration = Duration::from_secs(900);
@@ -48,7 +47,7 @@ impl Images {
         let pushed = Pushed {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
-            reference: profile::reference(namespace, name),
+            reference: reference(namespace, name),
             digest,
             tags: tags.to_vec(),
         };

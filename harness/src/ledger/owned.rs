@@ -1,11 +1,10 @@
-//! A resource in the ledger with the one who answers for it.
+//! A guard of a resource in the ledger.
 
-use super::{EntryId, Ledger, LedgerError, RemoveError, Resource, sweep};
-use crate::podman::Podman;
+use super::{EntryId, Ledger, LedgerError, Resource};
 
 /// A resource that is owned. Dropping it leaves the entry: the sweep at the end of the run takes it.
 #[derive(Debug, Clone)]
-#[must_use = "what nobody guards stays until the end of the run"]
+#[must_use = "a resource whose guard is dropped stays until the end of the run"]
 pub struct Owned {
     ledger: Ledger,
     id: EntryId,
@@ -47,13 +46,5 @@ impl Owned {
     /// When the ledger cannot be written.
     pub fn keep(&self) -> Result<(), LedgerError> {
         self.ledger.keep(self.id)
-    }
-
-    /// Removes it now, and strikes it when it is gone.
-    ///
-    /// # Errors
-    /// When it is still there; the entry then stays.
-    pub async fn remove(self, podman: &Podman) -> Result<(), RemoveError> {
-        sweep::remove(&self.ledger, self.id, podman).await
     }
 }

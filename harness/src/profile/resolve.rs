@@ -12,11 +12,12 @@ use toml::Spanned;
 
 use super::asked::{self, Asked};
 use super::{
-    BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, NAMESPACE, Profile, REGISTRY_NAME,
-    Redaction, Release, ReleaseName, UpdateSpec, WebSpec, units,
+    BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, Profile, Redaction, Release,
+    ReleaseName, UpdateSpec, WebSpec, units,
 };
 use crate::guardian::PATTERNS;
 use crate::picture::Tolerance;
+use crate::registry::{NAMESPACE, REGISTRY_NAME, untagged};
 
 const PLACEHOLDERS: [&str; 3] = ["base", "tag", "release"];
 const FILESYSTEMS: [&str; 3] = ["ext4", "xfs", "btrfs"];
@@ -328,7 +329,7 @@ impl Resolver<'_> {
             return;
         };
         let declared = bases.keys().any(|known| known.get_ref() == reference);
-        let built = super::untagged(path)
+        let built = untagged(path)
             .split_once('/')
             .is_some_and(|(namespace, name)| {
                 images.iter().any(|(known, image)| {
@@ -375,7 +376,7 @@ impl Resolver<'_> {
         let mut bases = BTreeMap::new();
         for (reference, base) in asked {
             let text = reference.get_ref();
-            let name = super::untagged(text);
+            let name = untagged(text);
             if !text.starts_with(&format!("{REGISTRY_NAME}/")) || name == text {
                 self.wrong_with(
                     reference.span(),

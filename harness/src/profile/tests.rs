@@ -282,13 +282,6 @@ fn a_from_that_nobody_makes_is_found_without_podman() {
 }
 
 #[test]
-fn a_tag_or_digest_is_no_part_of_the_name() {
-    assert_eq!(untagged("127.0.0.1:5000/a/b"), "127.0.0.1:5000/a/b");
-    assert_eq!(untagged("127.0.0.1:5000/a/b:1"), "127.0.0.1:5000/a/b");
-    assert_eq!(untagged("r/a@sha256:00"), "r/a");
-}
-
-#[test]
 fn words_for_tags_are_looked_up_and_anything_else_is_a_tag() {
     let toml = GOOD.replacen("[disk]", "[tags]\nfix = \"1-fix\"\n\n[disk]", 1);
     let lab = Lab::new(&toml);

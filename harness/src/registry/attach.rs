@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::api::{Api, IMAGE_KINDS, Manifest, OCI_INDEX, OCI_MANIFEST};
 use super::query::{Trust, sha256};
+use super::reference::{NAMESPACE, REGISTRY_NAME, untagged};
 use super::{Kind, Registry, RegistryError, USER, names};
-use crate::profile::{NAMESPACE, REGISTRY_NAME, untagged};
 
 /// A signed statement's envelope: <https://github.com/secure-systems-lab/dsse>.
 pub const DSSE: &str = "application/vnd.dsse.envelope.v1+json";

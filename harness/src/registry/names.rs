@@ -7,7 +7,7 @@ use base64::Engine as _;
 use bootproof_record::secret::Secret;
 
 use super::HOST_IN_GUEST;
-use crate::profile::{self, NAMESPACE, REGISTRY_NAME};
+use super::reference::{NAMESPACE, REGISTRY_NAME, reference, untagged};
 
 /// Where a registry really is, seen from one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Place {
     /// others lie below it.
     #[must_use]
     pub fn repository(&self, namespace: &str, name: &str) -> String {
-        if self.shared.contains(&profile::reference(namespace, name)) {
+        if self.shared.contains(&reference(namespace, name)) {
             return format!("{}/{namespace}/{name}", self.host);
         }
         format!("{}/{name}", self.namespace(namespace))
@@ -101,7 +101,7 @@ impl Place {
         match mapped {
             // The tag or digest is no part of what is shared.
             Some((namespace, name)) => {
-                let plain = profile::untagged(name);
+                let plain = untagged(name);
                 format!(
                     "{}{}",
                     self.repository(namespace, plain),

@@ -9,7 +9,7 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 
-use crate::profile::REGISTRY_NAME;
+use super::reference::REGISTRY_NAME;
 
 /// What the registry shows and what others check it by.
 pub(super) struct Certificates {

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bootproof_harness::disk::{Backing, DiskAccess, DiskRequest};
-use bootproof_harness::ledger::sweep::sweep;
 use bootproof_harness::ledger::{PortRange, Ports};
 use bootproof_harness::machine::{Credentials, Exceptions, Hypervisor, MachineSpec, Machines};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::registry::Registry;
 use bootproof_harness::run::{Dirs, Run};
+use bootproof_harness::sweep::sweep;
 use bootproof_record::{Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 

@@ -1,7 +1,8 @@
 //! What the World does with images.
 
 use bootproof_harness::image::{BuildOptions, Built, ImageFile, Pushed};
-use bootproof_harness::profile::{REGISTRY_NAME, ReleaseName};
+use bootproof_harness::profile::ReleaseName;
+use bootproof_harness::registry::REGISTRY_NAME;
 
 use super::World;
 use crate::StepError;

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use super::RemoveError;
+use super::error::RemoveError;
 
 /// The folders in which a sweep may remove, and those it may not.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ pub(super) fn remove_file(path: &Utf8Path) -> Result<(), RemoveError> {
 }
 
 /// Removes a folder with all it holds, unless something is mounted in it. Links are removed, not followed.
-pub(super) fn remove_folder(path: &Utf8Path) -> Result<(), RemoveError> {
+pub(crate) fn remove_folder(path: &Utf8Path) -> Result<(), RemoveError> {
     let fail = |source| RemoveError::Io {
         path: path.to_owned(),
         source,
@@ -93,7 +93,7 @@ pub(super) fn remove_folder(path: &Utf8Path) -> Result<(), RemoveError> {
 }
 
 /// Where file systems are mounted.
-pub(super) fn mounts() -> Vec<Utf8PathBuf> {
+pub(crate) fn mounts() -> Vec<Utf8PathBuf> {
     parse_mountinfo(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
 }
 
@@ -125,7 +125,7 @@ fn unescape(text: &str) -> String {
 }
 
 /// What a file or folder takes on its disk, in bytes; links are not followed.
-pub(super) fn allocated(path: &Utf8Path) -> u64 {
+pub(crate) fn allocated(path: &Utf8Path) -> u64 {
     walkdir::WalkDir::new(path)
         .same_file_system(true)
         .into_iter()

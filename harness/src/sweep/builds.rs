@@ -7,13 +7,10 @@ use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal};
 
-use super::process;
 use crate::exec::ExecError;
-use crate::podman::Podman;
+use crate::podman::{BUILD_TEMP, Podman};
+use crate::process;
 use crate::wait::{Look, until};
-
-/// Where builds of a run have their temporary files, below its scratch folder.
-pub(crate) const TEMP: &str = "tmp";
 
 /// How long a killed process may take to be gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -23,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends what builds with their temporary files in a run's scratch folder still run.
 pub(super) async fn end_builds(scratch: &Utf8Path) {
-    let Ok(entries) = scratch.join(TEMP).read_dir_utf8() else {
+    let Ok(entries) = scratch.join(BUILD_TEMP).read_dir_utf8() else {
         return;
     };
     for build in entries.flatten().map(camino::Utf8DirEntry::into_path) {

@@ -1,12 +1,32 @@
 //! Removes what a run owns, newest first, and what dead runs left.
 
+mod builds;
+mod domain;
+mod error;
+mod loops;
+pub(crate) mod paths;
+mod processes;
+mod remove;
+
+use std::time::Duration;
+
 use bootproof_record::RunId;
 use camino::Utf8Path;
 use serde::Serialize;
 
-use super::remove::Remover;
-use super::{EntryId, Ledger, LedgerError, RemoveError, Resource};
+pub use builds::{forget_builds, hold_builds};
+pub use error::RemoveError;
+pub(crate) use processes::end_all_using;
+
+use crate::ledger::{self, EntryId, Ledger, LedgerError, Resource};
 use crate::podman::Podman;
+use remove::Remover;
+
+/// How long a process may take to end when asked, and again when killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long virsh, podman and umount may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Something that could not be removed.
 #[derive(Debug, Clone, Serialize)]
@@ -128,34 +148,24 @@ pub struct CleanReport {
 
 /// A run that has a ledger.
 #[derive(Debug, Clone)]
-pub struct KnownRun {
+pub(crate) struct KnownRun {
     /// The run.
-    pub run: RunId,
-    /// Its ledger, or why it cannot be taken: alive, or unreadable.
-    pub ledger: Result<Ledger, String>,
+    pub(crate) run: RunId,
     /// Whether it is alive.
-    pub alive: bool,
+    pub(crate) alive: bool,
+    /// Whether something of it is kept.
+    pub(crate) kept: bool,
 }
 
-/// Every run with a ledger on this host, oldest name first. Dead runs' ledgers are held until they are dropped.
+/// Every run with a ledger on this host, by name. It is only looked at: no ledger is taken.
 #[must_use]
-pub fn runs(state: &Utf8Path) -> Vec<KnownRun> {
-    let Ok(entries) = std::fs::read_dir(super::folder(state)) else {
-        return Vec::new();
-    };
-    let mut ids: Vec<RunId> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|name| RunId::parse(name.strip_suffix(".jsonl")?))
-        .collect();
-    ids.sort();
-    ids.into_iter()
-        .map(|run| {
-            let ledger = Ledger::open(state, &run);
-            KnownRun {
-                alive: matches!(ledger, Err(LedgerError::Alive { .. })),
-                ledger: ledger.map_err(|error| error.to_string()),
-                run,
-            }
+pub(crate) fn runs(state: &Utf8Path) -> Vec<KnownRun> {
+    ledger::runs(state)
+        .into_iter()
+        .map(|run| KnownRun {
+            alive: ledger::is_alive(state, &run),
+            kept: ledger::keeps(state, &run),
+            run,
         })
         .collect()
 }
@@ -163,11 +173,11 @@ pub fn runs(state: &Utf8Path) -> Vec<KnownRun> {
 /// Sweeps what dead runs left, kept machines too. Runs that are alive, and those of `except`, are spared.
 pub async fn clean(state: &Utf8Path, podman: &Podman, except: &[RunId]) -> Vec<CleanReport> {
     let mut reports = Vec::new();
-    for known in runs(state) {
-        if except.contains(&known.run) {
+    for run in ledger::runs(state) {
+        if except.contains(&run) {
             continue;
         }
-        let (kept, outcome) = match known.ledger {
+        let (kept, outcome) = match Ledger::open(state, &run) {
             Ok(ledger) => {
                 let kept = !ledger.kept().is_empty();
                 let report = sweep_but(&ledger, &[], podman).await;
@@ -180,14 +190,13 @@ pub async fn clean(state: &Utf8Path, podman: &Podman, except: &[RunId]) -> Vec<C
                 };
                 (kept, outcome)
             }
-            Err(_) if known.alive => (false, Outcome::Alive),
-            Err(reason) => (false, Outcome::Unreadable { reason }),
+            Err(LedgerError::Alive { .. }) => (false, Outcome::Alive),
+            Err(error) => {
+                let reason = error.to_string();
+                (false, Outcome::Unreadable { reason })
+            }
         };
-        reports.push(CleanReport {
-            run: known.run,
-            kept,
-            outcome,
-        });
+        reports.push(CleanReport { run, kept, outcome });
     }
     reports
 }
@@ -302,12 +311,30 @@ mod tests {
         assert!(json.contains("\"outcome\":\"swept\""), "{json}");
     }
 
+    #[test]
+    fn a_look_at_the_runs_never_keeps_one_from_its_ledger() {
+        let host = host();
+        drop(host.ledger("00000001"));
+        let looking = std::sync::atomic::AtomicBool::new(true);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while looking.load(std::sync::atomic::Ordering::Relaxed) {
+                    let _ = runs(&host.state);
+                }
+            });
+            let run = RunId::parse("00000001").unwrap();
+            let opened = (0..500).all(|_| Ledger::open(&host.state, &run).is_ok());
+            looking.store(false, std::sync::atomic::Ordering::Relaxed);
+            assert!(opened);
+        });
+    }
+
     #[tokio::test]
     async fn a_guard_removes_what_it_guards() {
         let host = host();
         let ledger = host.ledger("00000001");
         let guard = ledger.guard(host.folder("a")).unwrap();
-        guard.remove(&host.podman).await.unwrap();
+        remove(&ledger, guard.id(), &host.podman).await.unwrap();
         assert!(!host.state.join("runs/a").exists() && ledger.owned().is_empty());
         drop(ledger.guard(host.folder("b")).unwrap());
         assert_eq!(ledger.owned().len(), 1);

@@ -4,12 +4,12 @@ use camino::Utf8Path;
 
 /// One line of `/proc/PID/stat`, as far as it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stat {
-    pub(super) pid: i32,
-    pub(super) dead: bool,
-    pub(super) parent: i32,
-    pub(super) group: i32,
-    pub(super) started: u64,
+pub(crate) struct Stat {
+    pub(crate) pid: i32,
+    pub(crate) dead: bool,
+    pub(crate) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) started: u64,
 }
 
 /// The start time of a process that runs now: field 22 of `/proc/PID/stat`, in clock ticks since boot.
@@ -18,7 +18,7 @@ pub fn start_time(pid: i32) -> Option<u64> {
     stat(pid).filter(|s| !s.dead).map(|s| s.started)
 }
 
-pub(super) fn stat(pid: i32) -> Option<Stat> {
+pub(crate) fn stat(pid: i32) -> Option<Stat> {
     parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
@@ -36,7 +36,7 @@ fn parse(text: &str) -> Option<Stat> {
 }
 
 /// Every process that runs now.
-pub(super) fn all() -> Vec<Stat> {
+pub(crate) fn all() -> Vec<Stat> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -48,7 +48,7 @@ pub(super) fn all() -> Vec<Stat> {
 }
 
 /// A process's arguments.
-pub(super) fn arguments(pid: i32) -> Vec<String> {
+pub(crate) fn arguments(pid: i32) -> Vec<String> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let parts = bytes.split(|b| *b == 0).filter(|part| !part.is_empty());
     parts
@@ -57,7 +57,7 @@ pub(super) fn arguments(pid: i32) -> Vec<String> {
 }
 
 /// The processes with a path below a folder among their arguments, as such or after a `=`.
-pub(super) fn using(folder: &Utf8Path) -> Vec<Stat> {
+pub(crate) fn using(folder: &Utf8Path) -> Vec<Stat> {
     let inside = |arg: &String| {
         let path = arg.split_once('=').map_or(arg.as_str(), |(_, path)| path);
         path.strip_prefix(folder.as_str())
@@ -69,7 +69,7 @@ pub(super) fn using(folder: &Utf8Path) -> Vec<Stat> {
 }
 
 /// Whether a process has an argument that `matches`.
-pub(super) fn any_with_argument(matches: impl Fn(&str) -> bool) -> bool {
+pub(crate) fn any_with_argument(matches: impl Fn(&str) -> bool) -> bool {
     all()
         .iter()
         .any(|s| arguments(s.pid).iter().any(|arg| matches(arg)))

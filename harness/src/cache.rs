@@ -7,10 +7,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::paths::allocated;
-use super::sweep::runs;
 use crate::exec::ExecError;
+use crate::ledger;
 use crate::podman::{Podman, PodmanError, ROOTED};
+use crate::sweep::paths::{allocated, mounts, remove_folder};
+use crate::sweep::runs;
 
 /// The caches below the cache folder whose entries can go one by one, the cheapest to make again first.
 const SHELVES: [&str; 2] = ["disks", "bases"];
@@ -116,7 +117,7 @@ pub async fn empty_cache(
     let known = runs(state);
     let busy: Vec<String> = known
         .iter()
-        .filter(|r| r.alive || r.ledger.as_ref().is_ok_and(|l| !l.kept().is_empty()))
+        .filter(|r| r.alive || r.kept)
         .map(|r| format!("run {}", r.run))
         .collect();
     if !busy.is_empty() {
@@ -164,7 +165,7 @@ async fn empty_storage(podman: &Podman) -> Result<(), ExecError> {
     };
     let storage = podman.folder().join("storage");
     if crate::privilege::is_root() || podman.is_rooted() {
-        for mount in super::paths::mounts() {
+        for mount in mounts() {
             if mount.starts_with(&storage) {
                 crate::exec::Cmd::new("umount")
                     .arg(mount.as_str())
@@ -232,7 +233,7 @@ fn exclusively(entry: &Utf8Path) -> Option<Vec<FileLock>> {
 }
 
 fn remove(entry: &Utf8Path) -> Result<(), CacheError> {
-    super::paths::remove_folder(entry).map_err(|error| CacheError::Io {
+    remove_folder(entry).map_err(|error| CacheError::Io {
         path: entry.to_owned(),
         source: std::io::Error::other(error.to_string()),
     })
@@ -242,11 +243,9 @@ fn remove(entry: &Utf8Path) -> Result<(), CacheError> {
 fn kept_since(state: &Utf8Path) -> Option<SystemTime> {
     runs(state)
         .iter()
-        .filter_map(|run| run.ledger.as_ref().ok())
-        .filter(|ledger| !ledger.kept().is_empty())
-        .filter_map(|ledger| {
-            // The lock file is made when the run begins and never written.
-            let lock = std::fs::metadata(ledger.path().with_extension("lock"));
+        .filter(|known| known.kept && !known.alive)
+        .filter_map(|known| {
+            let lock = std::fs::metadata(ledger::lock_path(state, &known.run));
             lock.ok()?.modified().ok()
         })
         .min()
