@@ -61,7 +61,7 @@ pub struct CacheReport {
 ///
 /// # Errors
 /// When it cannot be opened: it is gone.
-pub fn hold(entry: &Utf8Path) -> std::io::Result<FileLock> {
+pub fn mark_in_use(entry: &Utf8Path) -> std::io::Result<FileLock> {
     let lock = FileLock::shared_existing(entry)?;
     lock.file().set_modified(SystemTime::now())?;
     Ok(lock)
@@ -215,7 +215,7 @@ fn entries(folder: &Utf8Path, shelf: usize) -> Vec<Entry> {
         .collect()
 }
 
-/// The locks on an entry, when nobody else has one: on itself, on `ENTRY.lock` and on `ENTRY/lock`.
+/// The locks on an entry, or `None` when another process has one: on itself, on `ENTRY.lock` and on `ENTRY/lock`.
 fn exclusively(entry: &Utf8Path) -> Option<Vec<FileLock>> {
     let beside = Utf8PathBuf::from(format!("{entry}.lock"));
     let inside = entry.join("lock");
@@ -310,10 +310,10 @@ mod tests {
         let host = host();
         let used = host.entry("disks/used", 50);
         let other = host.entry("disks/other", 10);
-        drop(hold(&used).unwrap());
+        drop(mark_in_use(&used).unwrap());
         cap_cache(&host.cache, &host.state, 3 << 19).unwrap();
         assert!(used.exists() && !other.exists());
-        assert!(hold(&other).is_err());
+        assert!(mark_in_use(&other).is_err());
     }
 
     #[tokio::test]
@@ -326,7 +326,7 @@ mod tests {
         assert!(alive.unwrap_err().to_string().contains("run 00000001"));
         let id = ledger.own(Resource::Port { port: 1 }).unwrap();
         ledger.keep(id).unwrap();
-        drop(hold(&disk).unwrap());
+        drop(mark_in_use(&disk).unwrap());
         drop(ledger);
         let kept = empty_cache(&host.cache, &host.state, &podman).await;
         assert!(kept.is_err());

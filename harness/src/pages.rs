@@ -242,7 +242,7 @@ fn digest(bytes: &[u8]) -> String {
 /// Stores a file of evidence; its path below the run folder, where that could be done.
 fn store(run: &Run, name: &str, kind: &str, bytes: &[u8]) -> Option<String> {
     let path = format!("{name}.{kind}");
-    match run.keep(&path, bytes) {
+    match run.store_evidence(&path, bytes) {
         Ok(()) => Some(path),
         Err(error) => {
             run.recorder.record(Event::Warning {

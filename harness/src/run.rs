@@ -116,7 +116,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run nobody has asked anything particular of: emulated, its deadlines as they are, nothing kept.
+    /// A run with the settings of a plain one: emulated, deadlines not scaled, no machine kept.
     ///
     /// # Errors
     /// When its ledger cannot be opened.
@@ -139,12 +139,11 @@ impl Run {
         under_kvm.mul_f64(self.accel.slowness() * self.timeout_scale)
     }
 
-    /// Stores a file of evidence below the run's folder. The bytes are stored as they are: secrets in texts are the
-    /// caller's to take out.
+    /// Stores a file of evidence below the run's folder, byte for byte: the caller redacts texts.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep(&self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+    pub fn store_evidence(&self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
         let path = self.dirs.out.join(path);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;

@@ -11,7 +11,7 @@ use crate::privilege::is_root;
 pub const PURPOSE: &str =
     "base images and disks are made as root (mmdebstrap, losetup, mounts, privileged containers)";
 
-/// sudo forgets after a quarter of an hour, where nobody has set another time.
+/// How often sudo is asked anew: by default it forgets after a quarter of an hour.
 const REMINDER: Duration = Duration::from_secs(240);
 
 /// Root is not to be had.

@@ -8,6 +8,7 @@ mod event;
 mod hex;
 pub mod lock;
 mod origin;
+mod private_file;
 pub mod problem;
 mod quote;
 pub mod random;
@@ -23,6 +24,7 @@ pub use event::{
 };
 pub use hex::hex;
 pub use origin::Origin;
+pub use private_file::write_private;
 pub use quote::quote;
 pub use recorder::{CommandRecord, Recorder, RecorderError, Span};
 pub use run_id::RunId;

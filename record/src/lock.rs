@@ -24,7 +24,7 @@ pub struct FileLock {
 
 impl FileLock {
     /// Takes a file's lock for its owner, for as long as that lives; `None` when another owner has it. For locks that
-    /// nobody else takes but to look ([`is_owned`]): a look is waited for. The file is made when it is not there.
+    /// others only look at ([`is_owned`]): a look is waited for. The file is made when it is not there.
     ///
     /// # Errors
     /// When the file cannot be opened or locked.

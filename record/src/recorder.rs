@@ -120,7 +120,7 @@ impl Recorder {
 
     /// The same record, with every event under a scenario's id.
     #[must_use]
-    pub fn within(&self, scenario: &str) -> Self {
+    pub fn for_scenario(&self, scenario: &str) -> Self {
         Self {
             scenario: Some(Arc::from(scenario)),
             ..self.clone()
@@ -312,7 +312,7 @@ mod tests {
         recorder.record(warning("one"));
         recorder.doing("only to be watched");
         recorder
-            .within("features/a.feature:3")
+            .for_scenario("features/a.feature:3")
             .record(warning("two"));
         let text = std::fs::read_to_string(&path).unwrap();
         let read: Vec<Envelope> = text

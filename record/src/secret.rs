@@ -53,16 +53,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Has [`redact`] know a value (and each of its lines, for keys in PEM) without owning it, in every dress it may be met in.
+/// Has [`redact`] know a value (and each of its lines, for keys in PEM) without owning it, in every form it may be written in.
 pub fn register(value: &str) {
     let mut known = KNOWN
         .write()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let lines = value.lines().filter(|line| !line.starts_with("-----"));
     for part in lines.map(str::trim).filter(|part| part.len() >= SHORTEST) {
-        for dress in dresses(part) {
-            if !known.iter().any(|k| **k == *dress) {
-                known.push(Arc::from(dress));
+        for form in encoded_forms(part) {
+            if !known.iter().any(|k| **k == *form) {
+                known.push(Arc::from(form));
             }
         }
     }
@@ -71,7 +71,7 @@ pub fn register(value: &str) {
 }
 
 /// A secret as it is, as JSON, markup and addresses write it, and in base64.
-fn dresses(secret: &str) -> Vec<String> {
+fn encoded_forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
     let json = json.trim_start_matches('"');
     let json = json.strip_suffix('"').unwrap_or(json).to_owned();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_known_in_every_dress() {
+    fn a_secret_is_known_in_every_form() {
         let secret = r#"p"a<s>s&w'ord %1"#;
         register(secret);
         let json = serde_json::to_string(&format!("said {secret}")).unwrap();

@@ -223,7 +223,7 @@ mod tests {
         let recorder = Recorder::unrecorded();
         let mut seen = recorder.watch();
         started(&recorder);
-        let two = recorder.within("a.feature:2");
+        let two = recorder.for_scenario("a.feature:2");
         two.record(Event::ScenarioStarted { attempt: 1 });
         two.record(Event::StepStarted {
             index: 0,

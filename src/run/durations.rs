@@ -71,7 +71,7 @@ mod tests {
         let mut seen = recorder.watch();
         started(&recorder);
         for (line, verdict, seconds) in [(2, Verdict::Passed, 12.5), (5, Verdict::Failed, 3.0)] {
-            let scenario = recorder.within(&format!("a.feature:{line}"));
+            let scenario = recorder.for_scenario(&format!("a.feature:{line}"));
             scenario.record(Event::ScenarioFinished {
                 verdict,
                 reason: None,

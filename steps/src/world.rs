@@ -64,7 +64,7 @@ pub(crate) struct Scene {
 impl World {
     /// Begins a scenario.
     pub fn enter(&mut self, shared: Arc<Shared>, entered: Entered) {
-        let recorder = shared.run().recorder.within(&entered.id);
+        let recorder = shared.run().recorder.for_scenario(&entered.id);
         if entered.line == entered.id {
             shared.forget_line(&entered.line);
         }

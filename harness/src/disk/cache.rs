@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::install::install;
 use super::{DiskError, DiskRequest};
-use crate::cache::hold;
+use crate::cache::mark_in_use;
 use crate::ledger::Resource;
 use crate::podman::Podman;
 use crate::run::Run;
@@ -187,7 +187,7 @@ impl Disks {
 /// From "nobody else makes it" to "in use": other runs may use the disk too, and nobody may remove it. It is in use first:
 /// a lock that is shared is let go of for a moment, in which the cache could be emptied.
 fn share(lock: &FileLock, home: &Utf8Path) -> Result<FileLock, DiskError> {
-    let in_use = hold(home).map_err(io(home))?;
+    let in_use = mark_in_use(home).map_err(io(home))?;
     lock.share().map_err(io(home))?;
     Ok(in_use)
 }

@@ -184,7 +184,7 @@ struct PortLock {
 
 impl Drop for PortLock {
     fn drop(&mut self) {
-        // Removed while it is locked, so that nobody has locked what is removed.
+        // Removed while it is locked: a lock on a file that is gone is not taken for one on the next.
         let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -1,13 +1,12 @@
 //! From what is asked to a domain that runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{OpenOptions, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bootproof_record::Event;
+use bootproof_record::{Event, write_private};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::credentials::ROOM;
@@ -303,17 +302,7 @@ fn unused(taken: &mut BTreeSet<String>, name: &str) -> String {
 }
 
 pub(super) fn write_secret(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), MachineError> {
-    // A mode given to an open that truncates would be the old file's.
-    if path.exists() {
-        std::fs::remove_file(path).map_err(io(path))?;
-    }
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(mode)
-        .open(path)
-        .map_err(io(path))?;
-    file.write_all(bytes).map_err(io(path))
+    write_private(path, bytes, mode).map_err(io(path))
 }
 
 pub(super) fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> MachineError + '_ {

@@ -1,7 +1,6 @@
 //! The registry a run starts for itself.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -323,17 +322,12 @@ pub(super) fn make_private(folder: &Utf8Path) -> Result<(), RegistryError> {
 
 /// Writes a file that only its owner can read, from its first byte on.
 pub(super) fn write_private(path: &Utf8Path, text: &str) -> Result<(), RegistryError> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| RegistryError::File {
+    bootproof_record::write_private(path, text.as_bytes(), 0o600).map_err(|source| {
+        RegistryError::File {
             path: path.to_owned(),
             source,
-        })
+        }
+    })
 }
 
 #[cfg(test)]

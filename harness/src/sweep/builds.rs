@@ -64,7 +64,7 @@ fn control_groups(name: &str) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
-/// Says that builds may be under way in podman's storage, for as long as it is held.
+/// Marks builds as under way in podman's storage, for as long as the lock lives.
 ///
 /// # Errors
 /// When the lock cannot be made or taken.
@@ -76,8 +76,8 @@ fn lock_path(podman: &Podman) -> Utf8PathBuf {
     podman.folder().join("builds.lock")
 }
 
-/// Removes the containers of builds that were killed, unless somebody [holds](hold_builds) builds that they could be of;
-/// how many.
+/// Removes the containers of builds that were killed, and says how many; none while builds are
+/// [under way](hold_builds) that they could be of.
 ///
 /// # Errors
 /// When podman cannot say or remove them.

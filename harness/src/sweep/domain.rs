@@ -100,7 +100,7 @@ fn forget_logs(name: &str) {
     ];
     for folder in folders {
         for end in ["log", "log.0", "log.1", "log.2"] {
-            // A log that stays harms nobody.
+            // A log that stays does no harm.
             let _ = std::fs::remove_file(folder.join(format!("{name}.{end}")));
         }
     }

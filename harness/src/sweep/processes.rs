@@ -74,7 +74,7 @@ pub(super) async fn end_orphans(state: &Utf8Path, folder: &Utf8Path) -> Result<(
 }
 
 /// Ends every process that has a path below a folder among its arguments, after a moment to end by itself. Only for
-/// folders in which nobody but the caller starts anything.
+/// folders in which the caller alone starts programs.
 pub(crate) async fn end_all_using(folder: &Utf8Path) -> Result<(), RemoveError> {
     let gone = async || match process::using(folder).len() {
         0 => Look::Ready(()),

@@ -123,7 +123,7 @@ impl Lab {
     }
 
     pub fn scenario_because(&mut self, line: usize, verdict: Verdict, why: &str, boots: &[&str]) {
-        let recorder = self.recorder.within(&format!("a.feature:{line}"));
+        let recorder = self.recorder.for_scenario(&format!("a.feature:{line}"));
         recorder.record(Event::ScenarioStarted { attempt: 1 });
         self.domains += 1;
         let domain = format!("bootproof-{}", self.domains);

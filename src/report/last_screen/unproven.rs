@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn end(recorder: &Recorder, id: &str, verdict: Verdict) {
-        let scenario = recorder.within(id);
+        let scenario = recorder.for_scenario(id);
         if !matches!(verdict, Verdict::Blocked) {
             scenario.record(Event::ScenarioStarted { attempt: 1 });
             step(&scenario, 0, Some(verdict));

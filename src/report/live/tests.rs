@@ -8,7 +8,7 @@ fn plain_lines_tell_the_story() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
-    let two = recorder.within("a.feature:2");
+    let two = recorder.for_scenario("a.feature:2");
     two.record(Event::ScenarioStarted { attempt: 1 });
     two.record(Event::StepStarted {
         index: 0,
@@ -30,7 +30,7 @@ fn plain_lines_tell_the_story() {
         seconds: 2.0,
     });
     recorder
-        .within("a.feature:5")
+        .for_scenario("a.feature:5")
         .record(Event::ScenarioFinished {
             verdict: Verdict::Blocked,
             reason: Some("it starts from \"scenario 2\", which did not pass".to_owned()),
@@ -66,8 +66,8 @@ fn side_by_side_every_line_says_whose_it_is() {
         steps: BTreeMap::from([("a.feature:2".to_owned(), says(&["Given a", "Then b"]))]),
     });
     let (two, five) = (
-        recorder.within("a.feature:2"),
-        recorder.within("a.feature:5"),
+        recorder.for_scenario("a.feature:2"),
+        recorder.for_scenario("a.feature:5"),
     );
     for scenario in [&two, &five] {
         scenario.record(Event::ScenarioStarted { attempt: 1 });
@@ -104,7 +104,7 @@ fn a_quiet_run_tells_what_did_not_pass_and_nothing_else() {
     let mut seen = recorder.watch();
     started(&recorder);
     for (line, verdict) in [(2, Verdict::Passed), (5, Verdict::Failed)] {
-        let scenario = recorder.within(&format!("a.feature:{line}"));
+        let scenario = recorder.for_scenario(&format!("a.feature:{line}"));
         scenario.record(Event::ScenarioStarted { attempt: 1 });
         scenario.doing("something");
         step(&scenario, 0, Some(verdict));

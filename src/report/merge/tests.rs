@@ -60,7 +60,7 @@ fn made(made: &Made<'_>) -> (tempfile::TempDir, Run) {
             .collect(),
     });
     for (line, verdict) in made.verdicts {
-        let scenario = recorder.within(&format!("{file}:{line}"));
+        let scenario = recorder.for_scenario(&format!("{file}:{line}"));
         scenario.record(Event::ScenarioStarted { attempt: 1 });
         if let Some(verdict) = verdict {
             scenario.record(Event::ScenarioFinished {

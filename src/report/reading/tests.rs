@@ -18,7 +18,7 @@ fn record() -> String {
     let path = Utf8PathBuf::from_path_buf(dir.path().join(RECORD)).unwrap();
     let recorder = Recorder::create(&path).unwrap();
     started(&recorder);
-    let two = recorder.within("a.feature:2");
+    let two = recorder.for_scenario("a.feature:2");
     two.record(Event::ScenarioStarted { attempt: 1 });
     step(&two, 0, Some(Verdict::Passed));
     finish(&two, Verdict::Passed);

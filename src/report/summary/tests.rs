@@ -67,16 +67,16 @@ fn a_run_that_ended_is_told_whole() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
-    let two = recorder.within("a.feature:2");
+    let two = recorder.for_scenario("a.feature:2");
     two.record(Event::ScenarioStarted { attempt: 1 });
     step(&two, 0, Some(Verdict::Passed));
     two.span(Work::Boot, "boot").done();
     finish(&two, Verdict::Passed);
-    let five = recorder.within("a.feature:5");
+    let five = recorder.for_scenario("a.feature:5");
     five.record(Event::ScenarioStarted { attempt: 1 });
     step(&five, 0, Some(Verdict::Failed));
     finish(&five, Verdict::Failed);
-    finish(&recorder.within("a.feature:9"), Verdict::Blocked);
+    finish(&recorder.for_scenario("a.feature:9"), Verdict::Blocked);
     recorder.record(Event::RunFinished {
         exit_code: 1,
         counts: BTreeMap::new(),
@@ -100,7 +100,7 @@ fn a_run_that_crashed_is_told_as_far_as_it_came() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
-    let two = recorder.within("a.feature:2");
+    let two = recorder.for_scenario("a.feature:2");
     two.record(Event::ScenarioStarted { attempt: 1 });
     step(&two, 0, Some(Verdict::Passed));
     step(&two, 1, None);
@@ -124,7 +124,7 @@ fn a_repeat_replaces_the_steps_and_is_counted() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
-    let two = recorder.within("a.feature:2");
+    let two = recorder.for_scenario("a.feature:2");
     for (attempt, verdict) in [(1, Verdict::Error), (2, Verdict::Passed)] {
         two.record(Event::ScenarioStarted { attempt });
         step(&two, 0, Some(verdict));
@@ -206,9 +206,9 @@ fn machines_of_the_same_name_side_by_side_keep_their_boots_apart() {
     let mut seen = recorder.watch();
     started(&recorder);
     let (two, five, nine) = (
-        recorder.within("a.feature:2"),
-        recorder.within("a.feature:5"),
-        recorder.within("a.feature:9"),
+        recorder.for_scenario("a.feature:2"),
+        recorder.for_scenario("a.feature:5"),
+        recorder.for_scenario("a.feature:9"),
     );
     created(&two, "first");
     created(&five, "second");
@@ -292,7 +292,7 @@ fn a_boot_in_the_summary_has_all_the_machine_said_and_its_scenario() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
-    let two = recorder.within("a.feature:2");
+    let two = recorder.for_scenario("a.feature:2");
     created(&two, "first");
     booted(&two, Some("first"), "b");
     let summary = RunSummary::from_events(&drain(&mut seen)).unwrap();

@@ -36,7 +36,7 @@ impl Record {
     }
 
     fn scenario<W>(&mut self, id: &str, attempt: u32, event: Scenario<W>) {
-        let recorder = self.recorder.within(id);
+        let recorder = self.recorder.for_scenario(id);
         if matches!(event, Scenario::Started) {
             let now = Instant::now();
             self.open.insert(

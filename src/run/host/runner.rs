@@ -139,7 +139,7 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
             Cause::Host(why) => why.clone(),
         };
         self.recorder
-            .within(&self.chosen[index].scenario.id)
+            .for_scenario(&self.chosen[index].scenario.id)
             .record(Evidence::ScenarioFinished {
                 verdict,
                 reason: Some(reason),

@@ -87,7 +87,7 @@ impl World {
         let subject = self.subject(name)?;
         let number = NOTED.fetch_add(1, Ordering::Relaxed);
         let path = format!("pages/{}/noted-{number}.png", subject.whose().label);
-        let kept = scene.run().keep(&path, &page.picture);
+        let kept = scene.run().store_evidence(&path, &page.picture);
         kept.map_err(|error| StepError::error(format!("cannot write {path}: {error}")))?;
         subject.notes.insert(LOOK.to_owned(), path);
         Ok(())
@@ -301,7 +301,7 @@ fn attach(
     bytes: &[u8],
 ) {
     let run = scene.run();
-    run.recorder.record(match run.keep(path, bytes) {
+    run.recorder.record(match run.store_evidence(path, bytes) {
         Ok(()) => Event::Attached {
             name: what.to_owned(),
             path: path.to_owned(),

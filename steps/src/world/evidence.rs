@@ -211,7 +211,7 @@ impl Closer<'_> {
             return;
         }
         let path = format!("machines/{}/{file}", self.label);
-        match self.run.keep(&path, redact(text).as_bytes()) {
+        match self.run.store_evidence(&path, redact(text).as_bytes()) {
             Ok(()) => self.attached(format!("{file} of {}", self.label), path, kind),
             Err(error) => self.scene.recorder.record(Event::Warning {
                 message: format!("cannot write {}/{path}: {error}", self.run.dirs.out),
