@@ -11,6 +11,7 @@ pub use error::ContainerError;
 use bootproof_record::secret::redact;
 use bootproof_record::{Recorder, Work};
 
+use crate::clean_up::clean_up;
 use crate::exec::{Cmd, ExecError, Output};
 use crate::ledger::{EntryId, Resource};
 use crate::podman::{Podman, pulled_id};
@@ -90,7 +91,7 @@ impl Container {
                 Ok(container)
             }
             Err(error) => {
-                container.remove().await?;
+                clean_up(recorder, "remove the container", container.remove()).await;
                 Err(error)
             }
         }
@@ -244,7 +245,7 @@ impl Container {
         let ask = self.podman.podman().args(["inspect", format, &self.name]);
         let state = self.host("inspect a container", ask).await?.text();
         match state.trim().split_once(' ') {
-            Some(("true", _)) => Ok(State::Starting(output.complaint())),
+            Some(("true", _)) => Ok(State::Starting(output.error_tail())),
             Some(("false", code)) => Ok(State::Ended(code.parse().unwrap_or(-1))),
             _ => Err(ContainerError::Answer(state)),
         }

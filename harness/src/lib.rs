@@ -7,6 +7,7 @@ pub mod bootc;
 pub mod browser;
 pub mod cache;
 pub mod classify;
+mod clean_up;
 pub mod container;
 pub mod containerfile;
 pub mod disk;

@@ -7,11 +7,13 @@ mod asked;
 mod boot;
 mod change;
 mod checkpoint;
+mod console;
 mod conversation;
 mod credentials;
 mod downtime;
 mod error;
 mod facts;
+mod files;
 mod kept;
 mod libvirt;
 mod monitor;
@@ -28,7 +30,6 @@ mod xml;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bootproof_record::{AttachmentKind, Boot, Event, Recorder};
 use camino::Utf8Path;
 
 pub use boot::Expected;
@@ -50,6 +51,7 @@ use crate::ledger::{EntryId, PortLease};
 use crate::pages::{Pages, Whose};
 use crate::run::Run;
 use crate::ssh::{Remote, Ssh, SshError};
+use bootproof_record::{Boot, Event, Recorder};
 use spec::Files;
 
 /// How long a client that only reads may take, as measured under KVM.
@@ -278,7 +280,7 @@ impl Machine {
 
     async fn forget_domain(&self) -> Result<(), MachineError> {
         self.ssh.forget();
-        self.keep_console();
+        self.store_console().await;
         self.hypervisor.remove(&self.domain).await?;
         self.run.ledger.release(self.ledger_domain)?;
         Ok(())
@@ -307,31 +309,6 @@ impl Machine {
                 self.still_running().await?;
                 Err(source.into())
             }
-        }
-    }
-
-    /// Its console outlives it, with the run's evidence.
-    fn keep_console(&self) {
-        let path = format!("consoles/{}.log", self.label);
-        let to = self.run.dirs.out.join(&path);
-        let kept = std::fs::create_dir_all(self.run.dirs.out.join("consoles"))
-            .and_then(|()| std::fs::read(self.files.console()))
-            .map(|bytes| bootproof_record::secret::redact(&String::from_utf8_lossy(&bytes)))
-            .and_then(|text| {
-                use std::io::Write as _;
-                let mut file = std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&to)?;
-                file.write_all(text.as_bytes())
-            });
-        if kept.is_ok() {
-            self.run.recorder.record(Event::Attached {
-                name: format!("console of {}", self.label),
-                path,
-                kind: Some(AttachmentKind::Console),
-                machine: Some(self.label.clone()),
-            });
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct Podman {
     /// Whether its commands run as root, whoever the user is.
     rooted: bool,
     /// Whether its commands run at a low priority.
-    unhurried: bool,
+    low_priority: bool,
 }
 
 impl Podman {
@@ -60,7 +60,7 @@ impl Podman {
             access: None,
             temp: None,
             rooted: false,
-            unhurried: false,
+            low_priority: false,
         };
         let host = HostLimits::read();
         podman.write("containers.conf", &containers_conf(&host))?;
@@ -115,16 +115,16 @@ impl Podman {
         Ok(Self {
             access: self.access.clone(),
             rooted: true,
-            unhurried: self.unhurried,
+            low_priority: self.low_priority,
             ..set_up
         })
     }
 
     /// The same podman, its commands at a low priority.
     #[must_use]
-    pub fn unhurried(&self) -> Self {
+    pub fn low_priority(&self) -> Self {
         Self {
-            unhurried: true,
+            low_priority: true,
             ..self.clone()
         }
     }
@@ -134,13 +134,13 @@ impl Podman {
     /// in processors. A third of the usual, as niceness 5 is.
     pub(crate) fn shares(&self) -> Option<&'static str> {
         let root = self.rooted || crate::privilege::is_root();
-        (self.unhurried && root).then_some("--cpu-shares=341")
+        (self.low_priority && root).then_some("--cpu-shares=341")
     }
 
     /// A command at the priority of this podman's own.
     pub(crate) fn paced(&self, cmd: Cmd) -> Cmd {
-        match self.unhurried {
-            true => cmd.unhurried(),
+        match self.low_priority {
+            true => cmd.low_priority(),
             false => cmd,
         }
     }

@@ -1,4 +1,4 @@
-//! Processes as `/proc` shows them: a pid alone does not say who it is.
+//! The process table, as `/proc` shows it. A pid alone does not identify a process: its start time does.
 
 use camino::Utf8Path;
 
@@ -47,6 +47,24 @@ pub(crate) fn all() -> Vec<Stat> {
         .collect()
 }
 
+/// The processes that a process has started, and those that they have, newest generation last.
+pub(crate) fn descendants(pid: i32) -> Vec<i32> {
+    below(&all(), pid)
+}
+
+fn below(all: &[Stat], pid: i32) -> Vec<i32> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        let children = all.iter().filter(|s| s.parent == parent).map(|s| s.pid);
+        let new: Vec<i32> = children.filter(|pid| !found.contains(pid)).collect();
+        found.extend(new);
+        next += 1;
+    }
+    found.remove(0);
+    found
+}
+
 /// A process's arguments.
 pub(crate) fn arguments(pid: i32) -> Vec<String> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -88,6 +106,19 @@ mod tests {
             (42, 1, 42, 987_654)
         );
         assert!(!stat.dead);
+    }
+
+    #[test]
+    fn descendants_are_found_over_every_generation() {
+        let stat = |pid, parent| Stat {
+            pid,
+            parent,
+            dead: false,
+            group: pid,
+            started: 0,
+        };
+        let all = [stat(2, 1), stat(4, 3), stat(3, 2), stat(9, 1), stat(5, 2)];
+        assert_eq!(below(&all, 2), [3, 5, 4]);
     }
 
     #[test]

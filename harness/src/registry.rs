@@ -129,9 +129,9 @@ impl Registry {
 
     /// The same registry, its commands at a low priority.
     #[must_use]
-    pub fn unhurried(self) -> Self {
+    pub fn low_priority(self) -> Self {
         Self {
-            podman: self.podman.unhurried(),
+            podman: self.podman.low_priority(),
             ..self
         }
     }

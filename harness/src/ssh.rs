@@ -215,6 +215,7 @@ impl Ssh {
             stdout: raw.stdout,
             stderr: raw.stderr,
             took: started.elapsed(),
+            leaked: false,
         };
         if let Some((span, typed, label)) = recorded {
             self.recorder.record(Event::Command {
@@ -233,7 +234,7 @@ impl Ssh {
         SshError::Failed {
             machine: self.login.machine.clone(),
             code: output.code,
-            said: output.complaint(),
+            said: output.error_tail(),
             line: output.line,
         }
     }

@@ -218,7 +218,7 @@ async fn the_registry_lets_only_the_run_in() {
             cmd = cmd.arg(format!("--cert-dir={certs}"));
         }
         let cmd = cmd.arg(format!("docker://{address}/demolab/none:1"));
-        cmd.output().await.unwrap().complaint()
+        cmd.output().await.unwrap().error_tail()
     };
     let right = registry.access().authfile.clone().unwrap();
     let said = ask(&right, true).await;

@@ -204,7 +204,7 @@ async fn commands(machine: &Machine) {
         .await
         .unwrap();
     assert_eq!((out.code, out.text().as_str()), (3, "out"));
-    assert_eq!(out.complaint(), "err");
+    assert_eq!(out.error_tail(), "err");
     let out = ssh.output(Remote::shell("kill -TERM $$")).await.unwrap();
     assert_eq!(out.code, 128 + 15);
     let big = ssh

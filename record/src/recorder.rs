@@ -23,6 +23,8 @@ pub struct CommandRecord {
     pub code: i32,
     /// How long it ran.
     pub took: Duration,
+    /// Whether it ended while a process it had started kept its output open.
+    pub leaked: bool,
 }
 
 /// The record cannot be opened.
@@ -187,14 +189,19 @@ impl Recorder {
 
     /// Records a command that ran on the host (`host`), or in a machine or container, by its name.
     pub fn command(&self, on: &str, command: impl Into<CommandRecord>) {
-        let CommandRecord { line, code, took } = command.into();
+        let command = command.into();
+        let line = command.line;
         self.record(Event::Command {
             on: on.to_owned(),
-            line,
+            line: line.clone(),
             label: None,
-            code,
-            seconds: took.as_secs_f64(),
+            code: command.code,
+            seconds: command.took.as_secs_f64(),
         });
+        if command.leaked {
+            let message = format!("`{line}` ended and left a process that keeps its output open");
+            self.record(Event::Warning { message });
+        }
     }
 
     /// Begins a piece of work; it is recorded when the span is ended or dropped.

@@ -120,6 +120,15 @@ pub fn register_addresses<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) {
     }
 }
 
+/// The length in bytes of the longest form of a secret that is known.
+#[must_use]
+pub fn longest() -> usize {
+    let known = KNOWN
+        .read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    known.first().map_or(0, |secret| secret.len())
+}
+
 /// The text without any secret that is known.
 #[must_use]
 pub fn redact(text: &str) -> String {

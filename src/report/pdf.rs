@@ -71,7 +71,7 @@ async fn print_with(
                 return Ok(());
             }
             Ok(output) => {
-                return Err(format!("Chromium printed nothing: {}", output.complaint()));
+                return Err(format!("Chromium printed nothing: {}", output.error_tail()));
             }
             Err(ExecError::Start { .. }) => {}
             Err(error) => return Err(error.to_string()),

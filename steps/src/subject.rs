@@ -132,7 +132,7 @@ impl Subject {
         Ok(Ran {
             code: output.code,
             text: output.text(),
-            complaint: output.complaint(),
+            complaint: output.error_tail(),
         })
     }
 
@@ -213,7 +213,7 @@ impl Subject {
         Err(StepError::failed(format!(
             "\"{shown}\" ended with exit code {}: {}",
             output.code,
-            output.complaint()
+            output.error_tail()
         )))
     }
 
@@ -227,7 +227,7 @@ impl Subject {
         Ok(Ran {
             code: output.code,
             text: output.text(),
-            complaint: output.complaint(),
+            complaint: output.error_tail(),
         })
     }
 
@@ -252,7 +252,7 @@ impl Subject {
             "cannot {shown}: `{}` ended with exit code {}: {}",
             argv.join(" "),
             output.code,
-            output.complaint()
+            output.error_tail()
         )))
     }
 

@@ -174,7 +174,7 @@ impl Driver {
         let deadline = ANSWERS_WITHIN.mul_f64(scale);
         let daemon = &mut self.daemon;
         let waited = wait::until("the browser's driver to answer", deadline, || {
-            let gone = daemon.ended().ok().flatten();
+            let gone = daemon.exit_code().ok().flatten();
             let (http, url) = (&http, &url);
             async move {
                 if let Some(code) = gone {
@@ -195,7 +195,7 @@ impl Driver {
 
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
-        matches!(self.daemon.ended(), Ok(None))
+        matches!(self.daemon.exit_code(), Ok(None))
     }
 
     /// Where it answers.

@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::install::install;
 use super::{DiskError, DiskRequest};
 use crate::cache::mark_in_use;
+use crate::clean_up::clean_up;
 use crate::ledger::Resource;
 use crate::podman::Podman;
 use crate::run::Run;
@@ -127,12 +128,19 @@ impl Disks {
         let path = scratch.clone();
         let entry = self.run.ledger.own(Resource::Folder { path })?;
         let made = self.fill(request, &scratch, home).await;
-        if made.is_err() {
-            let _ = std::fs::remove_dir_all(&scratch);
-        }
-        if !scratch.exists() {
+        if made.is_ok() {
             self.run.ledger.release(entry)?;
+            return Ok(());
         }
+        let remove = async {
+            match std::fs::remove_dir_all(&scratch) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(io(&scratch)(source))
+                }
+                _ => Ok(self.run.ledger.release(entry)?),
+            }
+        };
+        clean_up(&self.run.recorder, "remove a disk half made", remove).await;
         made
     }
 

@@ -94,14 +94,14 @@ fn judge(request: &DiskRequest, output: &Output) -> Result<(), DiskError> {
     }
     Err(DiskError::Install {
         image: request.image_reference.clone(),
-        fault: InstallFault::classify(output.code, &output.complaint()),
+        fault: InstallFault::classify(output.code, &output.error_tail()),
         reason: reason(output),
     })
 }
 
 /// The client's own last words, without those of its helpers before them.
 fn reason(output: &Output) -> String {
-    let said = output.complaint();
+    let said = output.error_tail();
     let last = said.lines().rev().find(|line| {
         let line = line.to_lowercase();
         line.starts_with("error") || line.contains("error:")
@@ -143,6 +143,7 @@ mod tests {
             stderr: b"mke2fs 1.47\nerror: the disk is too small: 1 GiB, 2 GiB needed\nbye\n"
                 .to_vec(),
             took: Duration::ZERO,
+            leaked: false,
         };
         assert_eq!(
             reason(&output),

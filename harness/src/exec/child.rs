@@ -7,18 +7,21 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use super::{Cmd, ExecError};
+use crate::process::descendants;
+
+const SUDO: &str = "sudo";
 
 /// How long a killed process may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A child whose whole process group goes when it is dropped.
-pub(super) struct Owned {
+/// A child process with its process group, which is killed when this is dropped.
+pub(super) struct ChildGroup {
     child: tokio::process::Child,
     group: Option<Pid>,
     through_sudo: bool,
 }
 
-impl Owned {
+impl ChildGroup {
     pub(super) fn new(child: tokio::process::Child, through_sudo: bool) -> Self {
         let group = child
             .id()
@@ -51,25 +54,31 @@ impl Owned {
         Ok(code(status))
     }
 
-    fn kill_now(&mut self) {
-        if let Some(group) = self.group.take() {
-            if self.through_sudo {
-                kill_as_root(group);
-            }
-            kill_group(group, Signal::KILL);
-        }
-    }
-
+    /// Kills the group and waits for its first process; one that does not end even so is not waited for.
     pub(super) async fn kill(&mut self) {
-        self.kill_now();
-        // One that even so does not end is not waited for.
+        let Some(group) = self.group.take() else {
+            return;
+        };
+        if self.through_sudo {
+            let mut kill = tokio::process::Command::from(kill_as_root(SUDO, group));
+            // What sudo does not kill in time, the sweep at the end of the run finds.
+            let _ = tokio::time::timeout(GRACE, kill.kill_on_drop(true).status()).await;
+        }
+        kill_group(group, Signal::KILL);
         let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
     }
 }
 
-impl Drop for Owned {
+impl Drop for ChildGroup {
     fn drop(&mut self) {
-        self.kill_now();
+        let Some(group) = self.group.take() else {
+            return;
+        };
+        if self.through_sudo {
+            kill_in_background(SUDO, group);
+        } else {
+            kill_group(group, Signal::KILL);
+        }
     }
 }
 
@@ -78,15 +87,29 @@ pub fn kill_group(group: Pid, signal: Signal) {
     let _ = rustix::process::kill_process_group(group, signal);
 }
 
-/// Kills a group in which sudo runs something as root: the user may kill sudo alone, and what it runs would go on.
-fn kill_as_root(group: Pid) {
-    let group = format!("-{}", group.as_raw_nonzero());
-    let _ = std::process::Command::new("sudo")
-        .args(["-n", "kill", "-KILL", "--", &group])
+/// A command that kills what sudo runs as root. An ordinary user may kill sudo alone, and with `use_pty` what it runs is
+/// in a session of its own: every process below it is named.
+fn kill_as_root(sudo: &str, group: Pid) -> std::process::Command {
+    let leader = group.as_raw_nonzero().get();
+    let mut command = std::process::Command::new(sudo);
+    command
+        .args(["-n", "kill", "-KILL", "--", &format!("-{leader}")])
+        .args(descendants(leader).iter().map(ToString::to_string))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+        .stderr(Stdio::null());
+    command
+}
+
+/// Kills a group that sudo runs as root without making the caller wait: sudo may ask a directory server first.
+fn kill_in_background(sudo: &str, group: Pid) {
+    // Its processes are looked up now: once sudo is gone, nothing says which they were.
+    let mut kill = kill_as_root(sudo, group);
+    // Without a thread, the sweep at the end of the run finds them.
+    let _ = std::thread::Builder::new().spawn(move || {
+        let _ = kill.status();
+        kill_group(group, Signal::KILL);
+    });
 }
 
 fn code(status: ExitStatus) -> i32 {
@@ -98,7 +121,7 @@ fn code(status: ExitStatus) -> i32 {
 /// A program that runs beside the harness until it is stopped (a registry, for one).
 pub struct Daemon {
     line: String,
-    child: Owned,
+    child: ChildGroup,
 }
 
 impl Daemon {
@@ -118,7 +141,7 @@ impl Daemon {
     ///
     /// # Errors
     /// When the system cannot say.
-    pub fn ended(&mut self) -> std::io::Result<Option<i32>> {
+    pub fn exit_code(&mut self) -> std::io::Result<Option<i32>> {
         let ended = self.child.child.try_wait()?;
         if ended.is_some() {
             // Its number may become another's.
@@ -159,7 +182,52 @@ impl Cmd {
             .stdin(Stdio::null())
             .stdout(Stdio::from(out))
             .stderr(Stdio::from(err));
-        let child = Owned::new(command.spawn().map_err(fail)?, self.through_sudo);
+        let child = ChildGroup::new(command.spawn().map_err(fail)?, self.through_sudo);
         Ok(Daemon { line, child })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::wait::{Look, until};
+
+    #[tokio::test]
+    async fn a_slow_sudo_does_not_hold_up_a_destructor() {
+        let dir = tempfile::tempdir().unwrap();
+        let sudo = dir.path().join("sudo");
+        let asked = dir.path().join("asked");
+        let script = format!(
+            "#!/bin/sh\nsleep 2\nprintf '%s ' \"$@\" > {}\n",
+            asked.display()
+        );
+        std::fs::write(&sudo, script).unwrap();
+        std::fs::set_permissions(&sudo, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let log = tempfile::tempfile().unwrap();
+        let sleeper = Cmd::new("sh").arg("-c").arg("sleep 300 & sleep 300");
+        let daemon = sleeper.spawn(&log).unwrap();
+        let group = daemon.pid().unwrap();
+        let began = Instant::now();
+        kill_in_background(sudo.to_str().unwrap(), group);
+        assert!(began.elapsed() < Duration::from_secs(1));
+        let gone =
+            until(
+                "the group to end",
+                Duration::from_secs(20),
+                async || match crate::process::all()
+                    .iter()
+                    .any(|p| p.group == group.as_raw_nonzero().get())
+                {
+                    true => Look::Not("it runs".to_owned()),
+                    false => Look::Ready(()),
+                },
+            );
+        gone.await.unwrap();
+        let asked = std::fs::read_to_string(asked).unwrap();
+        let leader = format!("-n kill -KILL -- -{}", group.as_raw_nonzero());
+        assert!(asked.starts_with(&leader), "{asked}");
     }
 }

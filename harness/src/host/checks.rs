@@ -39,7 +39,7 @@ pub(super) async fn version(program: &str) -> Result<String, ExecError> {
     let output = Cmd::new(program).arg("--version").run().await?;
     let text = output.text();
     let said = if text.is_empty() {
-        output.complaint()
+        output.error_tail()
     } else {
         text
     };

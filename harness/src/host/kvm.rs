@@ -243,7 +243,7 @@ async fn watch(
         .map(|resource| bench.ledger.guard(resource));
     let read = || String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned();
     let seen = until("the guest to boot", PATIENCE, || {
-        let ended = daemon.ended().ok().flatten();
+        let ended = daemon.exit_code().ok().flatten();
         let text = read();
         std::future::ready(match (proof(&text), ended) {
             (Some(proof), _) => Look::Ready(proof),

@@ -28,7 +28,7 @@ impl Images {
         Ok(Some(Self(Arc::new(super::Inner {
             run: self.0.run.clone(),
             profile: self.0.profile.clone(),
-            registry: Arc::new(registry.unhurried()),
+            registry: Arc::new(registry.low_priority()),
             guest_source: self.0.guest_source.clone(),
             common: self.0.common.clone(),
             pushed: std::sync::Mutex::default(),

@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::OnceCell;
 
 use super::{ImageError, Images, Pushed, cache, file_error};
+use crate::clean_up::clean_up;
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::Resource;
 use crate::podman::Podman;
@@ -355,8 +356,12 @@ impl Maker<'_> {
         let part = part.trim_end_matches(".sh");
         let command = [&[builder, "bash"], script].concat();
         let done = self.in_container(what, part, &rooted, cmd, &command).await;
-        self.give_back(mounts).await?;
-        done
+        let give_back = self.give_back(mounts);
+        if done.is_err() {
+            clean_up(&self.recorder, "give files back to their user", give_back).await;
+            return done;
+        }
+        give_back.await
     }
 
     /// Runs a container that is in the ledger before it is there: `podman run` with its options, then image and command.
@@ -375,12 +380,17 @@ impl Maker<'_> {
             .arg(format!("--name={name}"))
             .args(command.iter().copied());
         let result = self.step(what, cmd).await;
-        if result.is_err() {
-            // podman was killed at the deadline; its container was not.
+        if result.is_ok() {
+            run.ledger.release(entry)?;
+            return Ok(());
+        }
+        // podman was killed at the deadline; its container was not.
+        let remove = async {
             let remove = ["rm", "--force", "--time=0", "--ignore", &name];
             podman.podman().args(remove).run().await?;
-        }
-        run.ledger.release(entry)?;
+            Ok::<_, ImageError>(run.ledger.release(entry)?)
+        };
+        clean_up(&self.recorder, "remove the container", remove).await;
         result.map(|_| ())
     }
 

@@ -386,6 +386,7 @@ mod tests {
             stdout: stdout.into(),
             stderr: stderr.into(),
             took: Duration::ZERO,
+            leaked: false,
         }
     }
 

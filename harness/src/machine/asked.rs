@@ -102,7 +102,7 @@ impl Machine {
         let answers = answers.map_err(|what| {
             self.odd(match output.code {
                 0 => what,
-                _ => format!("{what}: {}", output.complaint()),
+                _ => format!("{what}: {}", output.error_tail()),
             })
         })?;
         span.done();
@@ -118,6 +118,7 @@ impl Machine {
             stdout: answer.out,
             stderr: answer.err,
             took: Duration::ZERO,
+            leaked: false,
         };
         if output.code == 0 {
             return Ok(output);
@@ -125,7 +126,7 @@ impl Machine {
         Err(MachineError::Ssh(SshError::Failed {
             machine: self.spec.name.clone(),
             code: output.code,
-            said: output.complaint(),
+            said: output.error_tail(),
             line: output.line,
         }))
     }

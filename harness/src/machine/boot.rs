@@ -243,7 +243,7 @@ impl Machine {
             return Look::Not("it still answers on its old boot".to_owned());
         }
         match talk.end().await {
-            Ok(output) => Look::Not(output.complaint()),
+            Ok(output) => Look::Not(output.error_tail()),
             Err(error @ SshError::HostKey { .. }) => {
                 signs.seen("its SSH server answers with another host key".to_owned());
                 Look::Never(error.to_string())
@@ -294,7 +294,7 @@ impl Machine {
             Ok(Ok(true)) => return Ok(()),
             Ok(Err(ended)) => {
                 let output = self.judged(ended).await?;
-                let said = output.complaint();
+                let said = output.error_tail();
                 return Err(self.odd(format!("the end of its answers is missing: {said}")));
             }
             Ok(Ok(false)) | Err(_) => {}

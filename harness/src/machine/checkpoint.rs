@@ -12,10 +12,11 @@ use bootproof_record::{Boot, Event, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::QUESTION;
+use super::files::io;
 use super::monitor::SaveError;
 use super::spec::Files;
-use super::start::io;
 use super::{Credentials, Machine, MachineError, remove_folder};
+use crate::clean_up::clean_up;
 use crate::ledger::EntryId;
 use crate::run::Run;
 use crate::ssh::Remote;
@@ -140,7 +141,8 @@ impl Machine {
         if saved.is_err() {
             // Half of a memory is of no use; the folder goes with the run.
             let _ = std::fs::remove_file(&file);
-            self.hypervisor.resume(&self.domain).await?;
+            let resume = self.hypervisor.resume(&self.domain);
+            clean_up(&self.run.recorder, "let the machine go on", resume).await;
         }
         saved.map_err(|source| MachineError::NotSaved {
             machine: self.spec.name.clone(),

@@ -3,7 +3,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::start::{Machines, io, write_secret};
+use super::files::{io, write_secret};
+use super::start::Machines;
 use super::{Machine, MachineError};
 
 /// A machine that was kept.

@@ -40,6 +40,8 @@ pub enum LibvirtError {
 /// A connection to libvirt, and how its machines run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hypervisor {
+    /// libvirt's client.
+    client: String,
     uri: String,
     accel: Accel,
     owner: Option<(u32, u32)>,
@@ -118,12 +120,7 @@ impl Hypervisor {
     /// # Errors
     /// When libvirt does not answer.
     pub async fn open(uri: &str, accel: Accel) -> Result<Self, LibvirtError> {
-        let mut this = Self {
-            uri: uri.to_owned(),
-            accel,
-            owner: None,
-            models: Vec::new(),
-        };
+        let mut this = Self::with_client("virsh", uri, accel);
         let xml = this.virsh(["capabilities"]).await?.text();
         let kind = this.kind();
         let (owner, models) = security(&xml, kind).map_err(|why| LibvirtError::Capabilities {
@@ -133,6 +130,17 @@ impl Hypervisor {
         this.owner = owner;
         this.models = models;
         Ok(this)
+    }
+
+    /// A connection that is not tried, by a client of its own.
+    pub(super) fn with_client(client: &str, uri: &str, accel: Accel) -> Self {
+        Self {
+            client: client.to_owned(),
+            uri: uri.to_owned(),
+            accel,
+            owner: None,
+            models: Vec::new(),
+        }
     }
 
     /// The connection.
@@ -265,7 +273,7 @@ impl Hypervisor {
         &self,
         args: [&str; N],
     ) -> Result<Output, LibvirtError> {
-        let cmd = Cmd::new("virsh")
+        let cmd = Cmd::new(&self.client)
             .args(["-q", "-c", &self.uri])
             .args(args)
             .deadline(DEADLINE);

@@ -1,27 +1,23 @@
-//! From what is asked to a domain that runs.
+//! Starting machines: from a spec to a domain that runs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
+mod launch;
+
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bootproof_record::{Event, write_private};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::credentials::ROOM;
-use super::spec::{DomainSpec, Files, MachineSpec, SSH_PORT, domain_name, slug};
-use super::{Credentials, Hypervisor, Machine, MachineError, xml};
-use crate::disk::overlay;
-use crate::exec::Cmd;
+use super::spec::{Files, MachineSpec, SSH_PORT, domain_name, slug};
+use super::{Credentials, Hypervisor, Machine, MachineError};
+use crate::clean_up::clean_up;
 use crate::guardian::{ConsoleReader, Guardian};
-use crate::ledger::{EntryId, PortLease, Ports, Resource};
+use crate::ledger::{EntryId, Ports, Resource};
 use crate::pages::Pages;
 use crate::run::Run;
 use crate::ssh::{KeyError, KeyPair, Login, Ssh};
-
-/// How often another set of ports is tried.
-const TRIES: usize = 5;
+use bootproof_record::Event;
 
 /// Starts a run's machines.
 #[derive(Debug, Clone)]
@@ -109,13 +105,40 @@ impl Machines {
         let folder = Self::folder(&self.run.dirs.scratch).join(&label);
         let files = Files::of(&folder);
         let entry = self.run.ledger.own(Resource::Folder { path: folder })?;
-        match self.start_in(&files, spec, label, entry, memory).await {
+        match self.start_in(&files, spec, &label, entry, memory).await {
             Ok(machine) => Ok(machine),
             Err(error) => {
-                super::remove_folder(&self.run, &files, entry)?;
+                // Files of a domain that may still start stay, for the sweep that removes the domain first.
+                if !self.owns_domain(&label) {
+                    let folder = async { super::remove_folder(&self.run, &files, entry) };
+                    clean_up(&self.run.recorder, "remove the machine's folder", folder).await;
+                }
                 Err(error)
             }
         }
+    }
+
+    /// Removes the domain of a machine that was not started.
+    async fn withdraw(&self, domain: &str, entry: EntryId, error: &MachineError) {
+        let remove = async {
+            self.hypervisor.remove(domain).await?;
+            // A libvirt that was too slow may still define it: the sweep at the end looks again.
+            if !matches!(error, MachineError::Libvirt(e) if e.is_deadline()) {
+                self.run.ledger.release(entry)?;
+            }
+            Ok::<_, MachineError>(())
+        };
+        clean_up(&self.run.recorder, "remove the machine's domain", remove).await;
+    }
+
+    fn owns_domain(&self, label: &str) -> bool {
+        let domain = domain_name(&self.run.id, label);
+        let owned = self.run.ledger.owned().into_iter();
+        let mut names = owned.filter_map(|(_, resource)| match resource {
+            Resource::Domain { name, .. } => Some(name),
+            _ => None,
+        });
+        names.any(|name| name == domain)
     }
 
     fn label(&self, name: &str) -> String {
@@ -127,13 +150,13 @@ impl Machines {
         &self,
         files: &Files,
         spec: MachineSpec,
-        label: String,
+        label: &str,
         ledger_folder: EntryId,
         memory: Option<&Utf8Path>,
     ) -> Result<Machine, MachineError> {
-        has_room(&spec)?;
+        check_room(&spec)?;
         self.prepare(files, &spec).await?;
-        let domain = domain_name(&self.run.id, &label);
+        let domain = domain_name(&self.run.id, label);
         let ledger_domain = self.run.ledger.own(Resource::Domain {
             uri: self.hypervisor.uri().to_owned(),
             name: domain.clone(),
@@ -142,15 +165,14 @@ impl Machines {
         let recorder = self.run.recorder.clone();
         let console = ConsoleReader::start(&spec.name, &files.console(), guardian, recorder);
         let started = Instant::now();
-        let launched = self.launch(files, &spec, &label, memory).await;
-        if let Err(error) = &launched {
-            self.hypervisor.remove(&domain).await?;
-            // A libvirt that was too slow may still define it: the sweep at the end looks again.
-            if !matches!(error, MachineError::Libvirt(e) if e.is_deadline()) {
-                self.run.ledger.release(ledger_domain)?;
+        let launched = self.launch(files, &spec, label, memory).await;
+        let (ports, leases) = match launched {
+            Ok(launched) => launched,
+            Err(error) => {
+                self.withdraw(&domain, ledger_domain, &error).await;
+                return Err(error);
             }
-        }
-        let (ports, leases) = launched?;
+        };
         self.run.recorder.record(Event::MachineCreated {
             machine: spec.name.clone(),
             domain: domain.clone(),
@@ -167,7 +189,7 @@ impl Machines {
             run: self.run.clone(),
             hypervisor: self.hypervisor.clone(),
             domain,
-            label,
+            label: label.to_owned(),
             files: files.clone(),
             ports,
             _leases: leases,
@@ -185,112 +207,9 @@ impl Machines {
             spec,
         })
     }
-
-    async fn prepare(&self, files: &Files, spec: &MachineSpec) -> Result<(), MachineError> {
-        std::fs::create_dir_all(&files.folder).map_err(io(&files.folder))?;
-        // Entered by qemu's user, listed by nobody.
-        for folder in [
-            files.folder.as_path(),
-            &Self::folder(&self.run.dirs.scratch),
-        ] {
-            std::fs::set_permissions(folder, Permissions::from_mode(0o711)).map_err(io(folder))?;
-        }
-        self.reachable_for_qemu(&files.folder)?;
-        self.reachable_for_qemu(spec.disk.path())?;
-        let disk = files.overlay();
-        overlay(&spec.disk, &disk).await?;
-        std::fs::set_permissions(&disk, Permissions::from_mode(0o600)).map_err(io(&disk))?;
-        self.hypervisor.hand_over(&disk).map_err(io(&disk))?;
-        let smbios = files.smbios();
-        write_secret(
-            &smbios,
-            spec.credentials.smbios().expose().as_bytes(),
-            0o400,
-        )?;
-        self.hypervisor.hand_over(&smbios).map_err(io(&smbios))?;
-        if self.hypervisor.confined_by("selinux") {
-            // libvirt labels what it knows of, and of a file in QEMU's own arguments it knows nothing.
-            Cmd::new("chcon")
-                .args(["-t", "virt_content_t", smbios.as_str()])
-                .run()
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Defines and starts the domain, with other ports when somebody was faster.
-    async fn launch(
-        &self,
-        files: &Files,
-        spec: &MachineSpec,
-        label: &str,
-        memory: Option<&Utf8Path>,
-    ) -> Result<(BTreeMap<u16, u16>, Vec<PortLease>), MachineError> {
-        let mut tries = 1;
-        loop {
-            let (ports, leases) = self.lease(&spec.ports)?;
-            let resolved = DomainSpec {
-                run: self.run.id.clone(),
-                machine: label.to_owned(),
-                accel: self.hypervisor.accel(),
-                memory_mib: spec.memory_mib,
-                cpus: spec.cpus,
-                overlay: files.overlay(),
-                console: files.console(),
-                smbios: files.smbios(),
-                ports: ports.clone(),
-                memory: memory.map(Utf8Path::to_owned),
-                apparmor: self.hypervisor.confined_by("apparmor"),
-                dac: self.hypervisor.confined_by("dac"),
-            };
-            let text = xml::domain(&resolved).map_err(|source| MachineError::Xml {
-                machine: spec.name.clone(),
-                source,
-            })?;
-            write_secret(&files.xml(), text.as_bytes(), 0o600)?;
-            self.hypervisor.define(&files.xml()).await?;
-            match self.hypervisor.start(&resolved.domain()).await {
-                Ok(()) => return Ok((ports, leases)),
-                Err(error) if error.is_port_taken() && tries < TRIES => {
-                    tries += 1;
-                    // A definition has an id of its own: libvirt takes no second one of the same name.
-                    self.hypervisor.remove(&resolved.domain()).await?;
-                }
-                Err(error) if memory.is_some() && error.refuses_memory() => {
-                    return Err(MachineError::NotRestored {
-                        machine: spec.name.clone(),
-                        why: error.to_string(),
-                    });
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn lease(&self, wanted: &[u16]) -> Result<(BTreeMap<u16, u16>, Vec<PortLease>), MachineError> {
-        let mut ports = BTreeMap::new();
-        let mut leases = Vec::new();
-        for guest in std::iter::once(SSH_PORT).chain(wanted.iter().copied()) {
-            if ports.contains_key(&guest) {
-                continue;
-            }
-            let lease = self.ports.lease(&self.run.ledger)?;
-            ports.insert(guest, lease.port());
-            leases.push(lease);
-        }
-        Ok((ports, leases))
-    }
-
-    /// Every folder above a file must let qemu's user through.
-    fn reachable_for_qemu(&self, path: &Utf8Path) -> Result<(), MachineError> {
-        match self.hypervisor.kept_out_of(path).map_err(io(path))? {
-            Some((folder, uid)) => Err(MachineError::Unreachable { folder, uid }),
-            None => Ok(()),
-        }
-    }
 }
 
-/// A name nobody has had: a machine of the same name may be there, or have been.
+/// A label that no machine of the run has or had.
 fn unused(taken: &mut BTreeSet<String>, name: &str) -> String {
     let mut label = name.to_owned();
     let mut number = 2;
@@ -301,19 +220,8 @@ fn unused(taken: &mut BTreeSet<String>, name: &str) -> String {
     label
 }
 
-pub(super) fn write_secret(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<(), MachineError> {
-    write_private(path, bytes, mode).map_err(io(path))
-}
-
-pub(super) fn io(path: &Utf8Path) -> impl Fn(std::io::Error) -> MachineError + '_ {
-    move |source| MachineError::Io {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-/// Refuses what an old guest would read only the start of: it would boot, and nobody could log in.
-fn has_room(spec: &MachineSpec) -> Result<(), MachineError> {
+/// Refuses credentials that an old guest would cut short: it would boot, and no login would be possible.
+fn check_room(spec: &MachineSpec) -> Result<(), MachineError> {
     let size = spec.credentials.smbios().expose().len();
     if size <= ROOM {
         return Ok(());
@@ -329,6 +237,10 @@ fn has_room(spec: &MachineSpec) -> Result<(), MachineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::PortRange;
+    use crate::run::Dirs;
+    use bootproof_record::Recorder;
+    use bootproof_record::RunId;
 
     #[test]
     fn a_second_machine_of_a_name_has_a_label_of_its_own() {
@@ -337,14 +249,34 @@ mod tests {
         assert_eq!(labels, ["a", "a-2", "b", "a-3"]);
     }
 
-    #[test]
-    fn a_secret_is_never_readable_by_others() {
+    #[tokio::test]
+    async fn a_libvirt_that_is_gone_leaves_the_machine_to_the_sweep() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Utf8Path::from_path(dir.path()).unwrap().join("x");
-        std::fs::write(&path, "old").unwrap();
-        write_secret(&path, b"new", 0o400).unwrap();
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o400);
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let id = RunId::parse("0badcafe").unwrap();
+        let dirs = Dirs::of(&id, &root.join("c"), &root.join("s"), &root.join("o"));
+        let run = Run::plain(Recorder::unrecorded(), id, dirs).unwrap();
+        let mut events = run.recorder.watch();
+        let hypervisor = Hypervisor::with_client("false", "test:///default", run.accel);
+        let ports = Ports::new(&run.dirs.state, PortRange::from_env().unwrap());
+        let ledger = run.ledger.clone();
+        let machines = Machines::new(run, hypervisor, ports).unwrap();
+        let resource = Resource::Domain {
+            uri: "test:///default".to_owned(),
+            name: "bootproof-0badcafe-homepage".to_owned(),
+        };
+        let entry = ledger.own(resource).unwrap();
+        let cause = MachineError::Odd {
+            machine: "homepage".to_owned(),
+            what: "the cause".to_owned(),
+        };
+        machines
+            .withdraw("bootproof-0badcafe-homepage", entry, &cause)
+            .await;
+        let event = events.try_recv().unwrap().event;
+        assert!(matches!(event, Event::Warning { .. }), "{event:?}");
+        assert!(machines.owns_domain("homepage") && !machines.owns_domain("database"));
+        ledger.release(entry).unwrap();
+        assert!(!machines.owns_domain("homepage"));
     }
 }

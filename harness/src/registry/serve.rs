@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::query::{Ping, Trust};
 use super::{RegistryError, USER, tls};
+use crate::clean_up::clean_up;
 use crate::exec::{Cmd, Daemon};
 use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource};
 use crate::run::Run;
@@ -202,7 +203,7 @@ impl Server {
         match self.answers(&mut running).await {
             Ok(()) => Ok(running),
             Err(error) => {
-                self.end(running).await?;
+                clean_up(&self.run.recorder, "end the registry", self.end(running)).await;
                 Err(error)
             }
         }
@@ -214,7 +215,7 @@ impl Server {
         let what = format!("the registry on 127.0.0.1:{}", self.port());
         let mut ended = None;
         let waited = wait::until(&what, deadline, || {
-            let gone = running.daemon.ended().ok().flatten();
+            let gone = running.daemon.exit_code().ok().flatten();
             ended = ended.or(gone);
             let (ping, password) = (&ping, &self.password);
             async move {

@@ -343,8 +343,9 @@ fn complaint(line: &str, stdout: Vec<u8>, stderr: Vec<u8>) -> String {
         stdout,
         stderr,
         took: Duration::ZERO,
+        leaked: false,
     };
-    output.complaint()
+    output.error_tail()
 }
 
 fn left(until: Instant) -> Duration {

@@ -97,7 +97,7 @@ impl<'a> Remover<'a> {
             .await?;
         match exists().await? {
             output if output.code == 1 => Ok(()),
-            output => Err(RemoveError::still("container", name, &output.complaint())),
+            output => Err(RemoveError::still("container", name, &output.error_tail())),
         }
     }
 

@@ -174,7 +174,7 @@ impl World {
         }
         Err(StepError::failed(format!(
             "{user} may not use sudo on \"{name}\": {}",
-            output.complaint()
+            output.error_tail()
         )))
     }
 }
