@@ -35,6 +35,34 @@ fn parse(text: &str) -> Option<Stat> {
     })
 }
 
+/// The variable in the environment of all that this program starts: its own pid and start time. A process whose starter
+/// is gone is an orphan, whatever process has adopted it.
+pub(crate) const STARTED_BY: &str = "BOOTPROOF_STARTED_BY";
+
+/// What [`STARTED_BY`] is set to.
+pub(crate) fn starter() -> String {
+    let pid = i32::try_from(std::process::id()).unwrap_or(0);
+    format!("{pid} {}", start_time(pid).unwrap_or(0))
+}
+
+/// Whether no process is left that answers for one: its parent is the first process (with a sub-reaper it is another),
+/// or the program that started it is gone.
+pub(crate) fn is_orphan(stat: &Stat) -> bool {
+    if stat.parent == 1 {
+        return true;
+    }
+    let environment = std::fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
+    let starter = environment.split(|b| *b == 0).find_map(|variable| {
+        let text = std::str::from_utf8(variable).ok()?;
+        text.strip_prefix(STARTED_BY)?.strip_prefix('=')
+    });
+    let starter = starter.and_then(|text| {
+        let (pid, started) = text.split_once(' ')?;
+        Some((pid.parse().ok()?, started.parse().ok()?))
+    });
+    starter.is_some_and(|(pid, started): (i32, u64)| start_time(pid) != Some(started))
+}
+
 /// Every process that runs now.
 pub(crate) fn all() -> Vec<Stat> {
     let Ok(entries) = std::fs::read_dir("/proc") else {

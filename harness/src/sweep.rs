@@ -101,9 +101,7 @@ fn plan(owned: Vec<(EntryId, Resource)>, kept: &[EntryId]) -> Vec<(EntryId, Reso
         .iter()
         .filter(|(id, _)| kept.contains(id))
         .filter_map(|(_, resource)| match resource {
-            Resource::File { path } | Resource::Folder { path } | Resource::Mount { path } => {
-                Some(path.clone())
-            }
+            Resource::Folder { path } => Some(path.clone()),
             Resource::Loop { file } => Some(file.clone()),
             _ => None,
         })
@@ -235,13 +233,6 @@ mod tests {
             std::fs::create_dir_all(&path).unwrap();
             Resource::Folder { path }
         }
-
-        fn file(&self, path: &str) -> Resource {
-            let path = self.state.join("runs").join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, "x").unwrap();
-            Resource::File { path }
-        }
     }
 
     #[tokio::test]
@@ -249,7 +240,7 @@ mod tests {
         let host = host();
         let ledger = host.ledger("00000001");
         ledger.own(host.folder("a")).unwrap();
-        ledger.own(host.file("a/disk.qcow2")).unwrap();
+        ledger.own(host.folder("a/disk")).unwrap();
         ledger.own(Resource::Port { port: 22000 }).unwrap();
         let report = sweep(&ledger, &host.podman).await;
         assert!(report.is_clean(), "{report:?}");
@@ -280,12 +271,12 @@ mod tests {
         let host = host();
         let ledger = host.ledger("00000001");
         ledger.own(host.folder("a")).unwrap();
-        let overlay = ledger.own(host.file("a/overlay.qcow2")).unwrap();
-        ledger.own(host.file("a/other")).unwrap();
+        let overlay = ledger.own(host.folder("a/overlay")).unwrap();
+        ledger.own(host.folder("a/other")).unwrap();
         ledger.keep(overlay).unwrap();
         let report = sweep(&ledger, &host.podman).await;
         assert_eq!((report.kept.len(), report.removed.len()), (2, 1));
-        assert!(host.state.join("runs/a/overlay.qcow2").exists());
+        assert!(host.state.join("runs/a/overlay").exists());
         assert!(!ledger.close().unwrap());
         drop(ledger);
         let reports = clean(&host.state, &host.podman, &[]).await;

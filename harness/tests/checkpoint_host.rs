@@ -18,7 +18,7 @@ use bootproof_harness::bootc::Verb;
 use bootproof_harness::classify::Classify as _;
 use bootproof_harness::disk::{Backing, Disks};
 use bootproof_harness::exec::Cmd;
-use bootproof_harness::ledger::{EntryId, Resource};
+use bootproof_harness::ledger::Resource;
 use bootproof_harness::machine::{
     Checkpoint, Expected, Machine, MachineError, MachineSpec, Machines,
 };
@@ -58,7 +58,7 @@ async fn machines_go_on_from_anothers_memory() {
     say(began, &format!("saved {} MiB", meta.len() >> 20));
 
     // QEMU sees what was mounted when it began.
-    let mount = small_disk(&lab, "other").await;
+    small_disk(&lab, "other").await;
     let saved = Instant::now();
     let (one, other) = futures::future::join(
         restored(&lab, &machines, "one", &checkpoint),
@@ -95,7 +95,7 @@ async fn machines_go_on_from_anothers_memory() {
 
     refused(&lab, &machines, &checkpoint).await;
     say(began, "memory that was cut short is refused");
-    no_room(&lab, other, mount, &second).await;
+    no_room(&lab, other, &second).await;
     say(began, "a full disk is got over by a shutdown");
 
     checkpoint.release().unwrap();
@@ -154,18 +154,16 @@ fn memory_folder(lab: &Lab, machine: &str) -> Utf8PathBuf {
 }
 
 /// A file system too small for the memory that a machine is to be saved to.
-async fn small_disk(lab: &Lab, machine: &str) -> EntryId {
+async fn small_disk(lab: &Lab, machine: &str) {
     let path = memory_folder(lab, machine);
     std::fs::create_dir_all(&path).unwrap();
     let small = Cmd::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "small"]);
     let small = small.arg(path.as_str());
-    let mount = lab.run.ledger.own(Resource::Mount { path }).unwrap();
     small.run().await.unwrap();
-    mount
 }
 
 /// A machine whose memory does not fit goes on, and is shut down as where memory cannot be saved at all.
-async fn no_room(lab: &Lab, machine: Machine, mount: EntryId, staged: &str) {
+async fn no_room(lab: &Lab, machine: Machine, staged: &str) {
     let folder = memory_folder(lab, "other");
     let halted = machine.checkpoint(true).await.unwrap();
     assert_eq!(halted.memory_file(), None);
@@ -176,7 +174,6 @@ async fn no_room(lab: &Lab, machine: Machine, mount: EntryId, staged: &str) {
     let warnings: Vec<&str> = record.lines().filter(|l| l.contains("warning")).collect();
     assert!(warned, "{warnings:#?}");
     Cmd::new("umount").arg(folder.as_str()).run().await.unwrap();
-    lab.run.ledger.release(mount).unwrap();
     // The shutdown finished what was staged.
     let machines = lab.machines().await;
     let mut spec = spec(lab, &machines, "halted", &halted);

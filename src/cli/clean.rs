@@ -139,9 +139,7 @@ fn shown(resource: &bootproof_harness::ledger::Resource) -> String {
             format!("container {name}")
         }
         Resource::Process { pid, what, .. } => format!("process {pid} ({what})"),
-        Resource::Mount { path } => format!("mount {path}"),
         Resource::Loop { file } => format!("loop device of {file}"),
-        Resource::File { path } => format!("file {path}"),
         Resource::Folder { path } => format!("folder {path}"),
         Resource::Port { port } => format!("port {port}"),
     }

@@ -8,6 +8,7 @@ use bootproof_record::quote;
 use bootproof_record::secret::redact;
 
 use super::{DEFAULT_DEADLINE, ExecError};
+use crate::process::{STARTED_BY, starter};
 
 /// Variables of the user's environment that a command keeps when it runs as root through sudo.
 const PRESERVED_BY_SUDO: [&str; 6] = [
@@ -187,6 +188,7 @@ impl Cmd {
         for name in &self.env_remove {
             command.env_remove(name);
         }
+        command.env(STARTED_BY, starter());
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
         // Texts of tools are matched and shown: always in one language.
         command.env("LC_ALL", "C.UTF-8");

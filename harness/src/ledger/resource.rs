@@ -32,11 +32,6 @@ pub enum Resource {
         /// What it is, in a few words.
         what: String,
     },
-    /// A mounted file system.
-    Mount {
-        /// Where.
-        path: Utf8PathBuf,
-    },
     /// A container of root's, made for an ordinary user through sudo.
     RootContainer {
         /// Its name.
@@ -46,11 +41,6 @@ pub enum Resource {
     Loop {
         /// The backing file.
         file: Utf8PathBuf,
-    },
-    /// A file.
-    File {
-        /// Where.
-        path: Utf8PathBuf,
     },
     /// A folder with all it holds.
     Folder {
@@ -84,9 +74,7 @@ impl fmt::Display for Resource {
                 write!(f, "container {name}")
             }
             Self::Process { pid, what, .. } => write!(f, "process {pid} ({what})"),
-            Self::Mount { path } => write!(f, "mount {path}"),
             Self::Loop { file } => write!(f, "loop device of {file}"),
-            Self::File { path } => write!(f, "file {path}"),
             Self::Folder { path } => write!(f, "folder {path}"),
             Self::Port { port } => write!(f, "port {port}"),
         }

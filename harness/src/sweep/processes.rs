@@ -53,8 +53,8 @@ async fn end_group(number: i32, what: &str) -> Result<(), RemoveError> {
     })
 }
 
-/// A program that was started with a file of a run's scratch folder just before the run was killed is in no
-/// ledger yet. Only those whose parent is gone are ended: a user's editor has one.
+/// Ends what was started with a file of a run's scratch folder just before the run was killed: it is in no ledger yet.
+/// Only orphans are ended: a user's editor is none.
 pub(super) async fn end_orphans(state: &Utf8Path, folder: &Utf8Path) -> Result<(), RemoveError> {
     let runs = state.join("runs");
     if !folder.starts_with(runs.canonicalize_utf8().unwrap_or(runs)) {
@@ -66,7 +66,7 @@ pub(super) async fn end_orphans(state: &Utf8Path, folder: &Utf8Path) -> Result<(
     for stat in process::using(folder) {
         // Its group's first process may be gone: a browser outlives the driver that started it.
         let leads = stat.group == stat.pid || !all.iter().any(|s| s.pid == stat.group);
-        if stat.parent == 1 && leads && own != Some(stat.group) {
+        if process::is_orphan(&stat) && leads && own != Some(stat.group) {
             end_group(stat.group, "started in the folder").await?;
         }
     }
@@ -95,6 +95,9 @@ pub(crate) async fn end_all_using(folder: &Utf8Path) -> Result<(), RemoveError> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
     use crate::exec::Cmd;
 
@@ -125,5 +128,31 @@ mod tests {
         let own = process::stat(i32::try_from(std::process::id()).unwrap()).unwrap();
         let leader = process::stat(own.group).map_or(0, |s| s.started);
         assert!(end_process(own.group, leader, "own group").await.is_err());
+    }
+
+    /// A process with a path among its arguments, which stays a child of this one: as an orphan does of a sub-reaper.
+    fn adopted(path: &Utf8Path, started_by: &str) -> Child {
+        Command::new("sh")
+            .args(["-c", "sleep 300; true", path.as_str()])
+            .env(process::STARTED_BY, started_by)
+            .process_group(0)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_orphan_that_a_sub_reaper_adopted_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(dir.path()).unwrap();
+        let folder = state.join("runs/0badcafe");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut orphan = adopted(&folder.join("a"), "2147483000 1");
+        let mut child = adopted(&folder.join("b"), &process::starter());
+        end_orphans(state, &folder).await.unwrap();
+        assert!(child.try_wait().unwrap().is_none());
+        kill_group(Pid::from_child(&child), Signal::KILL);
+        child.wait().unwrap();
+        assert!(orphan.try_wait().unwrap().is_some());
     }
 }

@@ -7,7 +7,7 @@ use super::builds::end_builds;
 use super::domain::remove_domain;
 use super::error::{RemoveError, is_missing};
 use super::loops::detach_loops;
-use super::paths::{Bounds, mounts, remove_file, remove_folder};
+use super::paths::{Bounds, remove_folder};
 use super::processes::{end_orphans, end_process};
 use crate::exec::Cmd;
 use crate::ledger::{Ledger, Resource};
@@ -47,16 +47,11 @@ impl<'a> Remover<'a> {
             Resource::Container { name } => self.container(self.podman, name).await,
             Resource::RootContainer { name } => self.container(&self.podman.as_root()?, name).await,
             Resource::Process { pid, started, what } => end_process(*pid, *started, what).await,
-            Resource::Mount { path } => self.mount(path).await,
             Resource::Loop { file } => {
                 // The file may be gone already: then the path is judged, and looked for as it was.
                 let real = self.bounds.check(file)?;
                 detach_loops(real.as_deref().unwrap_or(file)).await
             }
-            Resource::File { path } => match self.bounds.check(path)? {
-                Some(path) => remove_file(&path),
-                None => Ok(()),
-            },
             Resource::Folder { path } => self.folder(path).await,
             Resource::Port { .. } => Ok(()),
         }
@@ -99,32 +94,6 @@ impl<'a> Remover<'a> {
             output if output.code == 1 => Ok(()),
             output => Err(RemoveError::still("container", name, &output.error_tail())),
         }
-    }
-
-    async fn mount(&self, path: &Utf8Path) -> Result<(), RemoveError> {
-        let Some(path) = self.bounds.check(path)? else {
-            return Ok(());
-        };
-        let mounted = || mounts().iter().any(|mount| mount.starts_with(&path));
-        for how in [&["-R"][..], &["-R", "-l"][..]] {
-            // One mount may lie over another at the same place.
-            for _ in 0..8 {
-                if !mounted() {
-                    return Ok(());
-                }
-                let umount = Cmd::new("umount").args(how.iter().copied());
-                umount
-                    .arg(path.as_str())
-                    .deadline(PATIENCE)
-                    .output()
-                    .await?;
-            }
-        }
-        Err(RemoveError::still(
-            "mount",
-            path.as_str(),
-            "umount did not take it away",
-        ))
     }
 
     async fn folder(&self, path: &Utf8Path) -> Result<(), RemoveError> {
