@@ -123,7 +123,11 @@ impl Browser {
     ///
     /// # Errors
     /// When there is no browser, it does not do its work, or the page does not load within `patience`.
-    pub async fn open(&self, url: &str, patience: Duration) -> Result<Rendered, BrowserError> {
+    pub async fn open(
+        &self,
+        url: &str,
+        patience: impl Into<Duration>,
+    ) -> Result<Rendered, BrowserError> {
         self.open_until(url, patience, |_, _| true).await
     }
 
@@ -135,9 +139,10 @@ impl Browser {
     pub async fn open_until(
         &self,
         url: &str,
-        patience: Duration,
+        patience: impl Into<Duration>,
         wanted: impl Fn(&str, &str) -> bool,
     ) -> Result<Rendered, BrowserError> {
+        let patience = patience.into();
         let mut turn = self.inner.turn.lock().await;
         self.seen_through(&mut turn, url, patience, &wanted).await
     }
@@ -149,9 +154,10 @@ impl Browser {
     pub async fn glimpse(
         &self,
         url: &str,
-        patience: Duration,
-        in_all: Duration,
+        patience: impl Into<Duration>,
+        in_all: impl Into<Duration>,
     ) -> Result<Rendered, BrowserError> {
+        let patience = patience.into();
         let turn = wait::within("the browser", patience, self.inner.turn.lock()).await;
         let mut turn = turn.map_err(|_| BrowserError::Busy { waited: patience })?;
         let opened = self.seen_through(&mut turn, url, patience, &|_, _| true);

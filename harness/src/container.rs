@@ -15,7 +15,7 @@ use crate::clean_up::clean_up;
 use crate::exec::{Cmd, ExecError, Output};
 use crate::ledger::{EntryId, Resource};
 use crate::podman::{Podman, pulled_id};
-use crate::run::Run;
+use crate::run::{HostDeadline, Run};
 use crate::wait::{self, Look};
 
 /// How long podman itself may take over something small.
@@ -133,6 +133,12 @@ impl Container {
         self.recorder = recorder;
     }
 
+    /// A deadline for work in it.
+    #[must_use]
+    pub fn deadline(&self, deadline: Duration) -> HostDeadline {
+        self.run.host_deadline(deadline)
+    }
+
     /// Its name in the feature.
     #[must_use]
     pub fn label(&self) -> &str {
@@ -149,7 +155,7 @@ impl Container {
     /// Everything it wrote to its console so far, without secrets.
     pub async fn console(&self) -> String {
         let ask = self.podman.podman().args(["logs", &self.name]);
-        match ask.deadline(self.run.host_deadline(PODMAN)).output().await {
+        match ask.deadline(self.deadline(PODMAN)).output().await {
             Ok(output) => {
                 let both = [output.stdout, output.stderr].concat();
                 redact(&String::from_utf8_lossy(&both))
@@ -189,7 +195,10 @@ impl Container {
     ///
     /// # Errors
     /// When the container ends, or systemd is not up in time.
-    pub async fn wait_running(&self, deadline: Duration) -> Result<Vec<String>, ContainerError> {
+    pub async fn wait_running(
+        &self,
+        deadline: HostDeadline,
+    ) -> Result<Vec<String>, ContainerError> {
         let what = format!("systemd in the container {}", self.label);
         let span = self.recorder.span(Work::Boot, what.clone());
         let alive = AtomicBool::new(false);
@@ -232,7 +241,7 @@ impl Container {
     }
 
     async fn look(&self) -> Result<State, ContainerError> {
-        let ask = self.inside(&["systemctl", "is-system-running"], PODMAN);
+        let ask = self.inside(&["systemctl", "is-system-running"], self.deadline(PODMAN));
         let output = ask.output().await.map_err(|source| self.command(source))?;
         match output.text().trim() {
             "running" | "degraded" => return Ok(State::Up),
@@ -255,7 +264,11 @@ impl Container {
     ///
     /// # Errors
     /// When it cannot be started or does not end in time.
-    pub async fn exec(&self, argv: &[&str], deadline: Duration) -> Result<Output, ContainerError> {
+    pub async fn exec(
+        &self,
+        argv: &[&str],
+        deadline: HostDeadline,
+    ) -> Result<Output, ContainerError> {
         let what = format!("{} in {}", argv.first().unwrap_or(&""), self.label);
         let span = self.recorder.span(Work::GuestCommand, what);
         let output = self.inside(argv, deadline).output().await;
@@ -313,7 +326,7 @@ impl Container {
                 "--lines=30",
                 "--output=short-monotonic",
             ],
-            PODMAN,
+            self.deadline(PODMAN),
         );
         for cmd in [console, journal] {
             if let Ok(output) = cmd.output().await
@@ -346,7 +359,7 @@ impl Container {
 
     /// What a command in it prints. One that fails because the container is no longer there says nothing of the image.
     async fn answer(&self, argv: &[&str]) -> Result<String, ContainerError> {
-        let source = match self.inside(argv, PODMAN).run().await {
+        let source = match self.inside(argv, self.deadline(PODMAN)).run().await {
             Ok(output) => return Ok(output.text()),
             Err(source) => source,
         };
@@ -354,7 +367,7 @@ impl Container {
             .podman
             .podman()
             .args(["container", "exists", &self.name]);
-        let exists = ask.deadline(self.run.host_deadline(PODMAN)).output().await;
+        let exists = ask.deadline(self.deadline(PODMAN)).output().await;
         // podman answers 1 for "no"; any other code is a podman that cannot tell.
         if exists.is_ok_and(|output| output.code == 1) {
             return Err(ContainerError::Gone(self.label.clone()));
@@ -362,16 +375,16 @@ impl Container {
         Err(self.command(source))
     }
 
-    fn inside(&self, argv: &[&str], deadline: Duration) -> Cmd {
+    fn inside(&self, argv: &[&str], deadline: HostDeadline) -> Cmd {
         self.podman
             .podman()
             .args(["exec", &self.name])
             .args(argv.iter().copied())
-            .deadline(self.run.host_deadline(deadline))
+            .deadline(deadline)
     }
 
     async fn host(&self, what: &str, cmd: Cmd) -> Result<Output, ContainerError> {
-        let output = cmd.deadline(self.run.host_deadline(PODMAN)).run().await;
+        let output = cmd.deadline(self.deadline(PODMAN)).run().await;
         output.map_err(|source| podman_error(what, source))
     }
 

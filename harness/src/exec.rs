@@ -10,6 +10,8 @@ mod error;
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
+
 pub use child::{Daemon, kill_group};
 pub use cmd::Cmd;
 pub use error::ExecError;
@@ -38,6 +40,13 @@ pub struct Output {
     pub took: Duration,
     /// Whether it ended while a process it had started kept its output open: what that process wrote later is missing.
     pub leaked: bool,
+}
+
+/// The first of these programs that is in `PATH` and may be run; a name may be a path as well.
+#[must_use]
+pub fn find_program(names: &[&str]) -> Option<Utf8PathBuf> {
+    let found = names.iter().find_map(|name| which::which(name).ok())?;
+    Utf8PathBuf::from_path_buf(found).ok()
 }
 
 impl From<&Output> for CommandRecord {
@@ -96,6 +105,14 @@ mod tests {
         let command = sh("true").env("COSIGN_PASSWORD", "its own").command();
         let mut all = command.as_std().get_envs();
         assert!(all.any(|(k, v)| k == "COSIGN_PASSWORD" && v == Some("its own".as_ref())));
+    }
+
+    #[test]
+    fn the_first_program_that_is_there_is_found() {
+        let sh = find_program(&["no-such-program-here", "sh", "cat"]).unwrap();
+        assert!(sh.is_absolute() && sh.ends_with("sh"), "{sh}");
+        assert_eq!(find_program(&[sh.as_str()]), Some(sh));
+        assert_eq!(find_program(&["no-such-program-here"]), None);
     }
 
     #[tokio::test]

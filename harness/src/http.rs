@@ -13,6 +13,7 @@ use thiserror::Error;
 pub use steady::Steady;
 
 use crate::classify::Classify;
+use crate::run::GuestDeadline;
 use crate::wait::{self, Look, WaitError};
 use steady::Standing;
 
@@ -166,9 +167,9 @@ impl Http {
     ///
     /// # Errors
     /// When there is no answer; any HTTP status is an answer.
-    pub async fn get(&self, url: &str, deadline: Duration) -> Result<Page, HttpError> {
+    pub async fn get(&self, url: &str, deadline: GuestDeadline) -> Result<Page, HttpError> {
         let span = self.recorder.span(Work::Http, format!("GET {url}"));
-        let page = self.fetch(url, deadline).await?;
+        let page = self.fetch(url, deadline.as_duration()).await?;
         span.done();
         Ok(page)
     }
@@ -181,14 +182,14 @@ impl Http {
         &self,
         url: &str,
         what: &str,
-        deadline: Duration,
+        deadline: GuestDeadline,
         wanted: impl Fn(&Page) -> bool,
     ) -> Result<Page, WaitError> {
         let span = self
             .recorder
             .span(Work::Waiting, format!("{what} from {url}"));
         let wanted = &wanted;
-        let one = patience(deadline);
+        let one = patience(deadline.as_duration());
         let page = wait::until_every(
             PACE,
             &format!("{what} from {url}"),
@@ -216,7 +217,7 @@ impl Http {
         &self,
         url: &str,
         status: u16,
-        deadline: Duration,
+        deadline: GuestDeadline,
     ) -> Result<Page, WaitError> {
         self.wait_for(url, &format!("HTTP {status}"), deadline, |page| {
             page.status == status
@@ -233,7 +234,7 @@ impl Http {
         &self,
         url: &str,
         status: u16,
-        deadline: Duration,
+        deadline: GuestDeadline,
         steady: Steady,
         settled: F,
     ) -> Result<Page, WaitError>
@@ -243,7 +244,7 @@ impl Http {
     {
         let what = format!("HTTP {status} from {url}");
         let span = self.recorder.span(Work::Waiting, what.clone());
-        let one = patience(deadline);
+        let one = patience(deadline.as_duration());
         let standing = Mutex::new(Standing::new(steady));
         let standing = || standing.lock().unwrap_or_else(PoisonError::into_inner);
         let settled = &settled;

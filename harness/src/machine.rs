@@ -49,7 +49,7 @@ use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
 use crate::pages::{Pages, Whose};
-use crate::run::Run;
+use crate::run::{GuestDeadline, Run};
 use crate::ssh::{Remote, Ssh, SshError};
 use bootproof_record::{Boot, Event, Recorder};
 use spec::Files;
@@ -192,8 +192,8 @@ impl Machine {
 
     /// A deadline for work in it, from one measured under KVM.
     #[must_use]
-    pub fn deadline(&self, kvm: Duration) -> Duration {
-        self.run.guest_deadline(kvm)
+    pub fn deadline(&self, under_kvm: Duration) -> GuestDeadline {
+        self.run.guest_deadline(under_kvm)
     }
 
     /// From now on it is recorded under another recorder: another scenario goes on with it.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::browser::{Browser, Rendered};
 use crate::http::{Http, Page};
-use crate::run::Run;
+use crate::run::{GuestDeadline, Run};
 
 /// How long a picture that no step asked for may take to load, and in all.
 const PICTURE: Duration = Duration::from_secs(6);
@@ -83,7 +83,13 @@ impl Pages {
     }
 
     /// Asks for a page once and keeps what comes. That nothing comes is a fact like any other.
-    pub async fn visit(&self, run: &Run, whose: &Whose, url: &str, patience: Duration) -> Kept {
+    pub async fn visit(
+        &self,
+        run: &Run,
+        whose: &Whose,
+        url: &str,
+        patience: GuestDeadline,
+    ) -> Kept {
         let Ok(http) = Http::new(run.recorder.clone()) else {
             return Kept::default();
         };

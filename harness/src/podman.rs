@@ -334,12 +334,43 @@ mod tests {
         assert!(conf.contains("runtime = \"runc\""), "{conf}");
     }
 
-    #[test]
-    fn settings_are_files_of_its_own() {
+    #[tokio::test]
+    async fn settings_are_files_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let cache = Utf8Path::from_path(dir.path()).unwrap();
         let podman = Podman::set_up(cache).unwrap();
-        assert!(podman.folder().join("storage.conf").exists());
+        let folder = cache.join("containers");
+        // Every command is pointed to them, and to nothing of the user's.
+        let env = podman.with_settings(Cmd::new("env")).run().await.unwrap();
+        let env = env.text();
+        for (variable, file) in [
+            ("CONTAINERS_CONF", "containers.conf"),
+            ("CONTAINERS_STORAGE_CONF", "storage.conf"),
+            ("CONTAINERS_REGISTRIES_CONF", "registries.conf"),
+        ] {
+            let path = folder.join(file);
+            let set = format!("{variable}={path}");
+            assert!(env.lines().any(|line| line == set), "{set}: {env}");
+            let text = std::fs::read_to_string(&path).unwrap();
+            text.parse::<toml::Table>().unwrap();
+        }
+        let storage = std::fs::read_to_string(folder.join("storage.conf")).unwrap();
+        let storage: toml::Table = storage.parse().unwrap();
+        for (key, below) in [
+            ("graphroot", "storage"),
+            ("rootless_storage_path", "storage"),
+            ("runroot", "run"),
+        ] {
+            let path = storage["storage"][key].as_str();
+            assert_eq!(path, Some(folder.join(below).as_str()), "{key}");
+        }
+        // A file that another run may be reading is not written again.
+        let inode = |file| {
+            use std::os::unix::fs::MetadataExt as _;
+            std::fs::metadata(folder.join(file)).unwrap().ino()
+        };
+        let before = inode("storage.conf");
         Podman::set_up(cache).unwrap();
+        assert_eq!(inode("storage.conf"), before);
     }
 }

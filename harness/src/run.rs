@@ -1,5 +1,7 @@
 //! What a run is: its identity, its folders, its settings, its record.
 
+mod deadline;
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use bootproof_record::{Accel, Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+
+pub use deadline::{GuestDeadline, HostDeadline};
 
 use crate::ledger::{Ledger, LedgerError};
 
@@ -135,8 +139,8 @@ impl Run {
 
     /// A guest's deadline: seconds as measured under KVM, scaled by accelerator and user.
     #[must_use]
-    pub fn guest_deadline(&self, under_kvm: Duration) -> Duration {
-        under_kvm.mul_f64(self.accel.slowness() * self.timeout_scale)
+    pub fn guest_deadline(&self, under_kvm: Duration) -> GuestDeadline {
+        GuestDeadline::new(under_kvm, self.accel.slowness() * self.timeout_scale)
     }
 
     /// Stores a file of evidence below the run's folder, byte for byte: the caller redacts texts.
@@ -153,14 +157,30 @@ impl Run {
 
     /// A host command's deadline, scaled by the user only.
     #[must_use]
-    pub fn host_deadline(&self, deadline: Duration) -> Duration {
-        deadline.mul_f64(self.timeout_scale)
+    pub fn host_deadline(&self, deadline: Duration) -> HostDeadline {
+        HostDeadline::new(deadline, self.timeout_scale)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn deadlines_are_scaled_for_the_machine_and_by_the_user() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let id = RunId::parse("0badcafe").unwrap();
+        let dirs = Dirs::of(&id, root, root, root);
+        let run = Run::plain(Recorder::unrecorded(), id, dirs).unwrap();
+        let run = Run {
+            timeout_scale: 2.0,
+            ..run
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(run.guest_deadline(second).as_duration(), second * 10);
+        assert_eq!(run.host_deadline(second).as_duration(), second * 2);
+    }
 
     #[test]
     fn scratch_lies_below_state() {

@@ -17,6 +17,7 @@ pub use keys::{KeyError, KeyPair, PublicKey};
 pub use remote::Remote;
 
 use crate::exec::Output;
+use crate::run::GuestDeadline;
 use bootproof_record::secret::redact;
 use bootproof_record::{Event, Recorder, Work, quote};
 use link::{Cut, Link, Raw};
@@ -47,6 +48,7 @@ pub struct Login {
 pub struct Ssh {
     login: Arc<Login>,
     recorder: Recorder,
+    deadline: GuestDeadline,
     idle: Arc<Mutex<Vec<Link>>>,
 }
 
@@ -61,12 +63,13 @@ impl std::fmt::Debug for Ssh {
 }
 
 impl Ssh {
-    /// A way in; nothing is connected yet.
+    /// A way in; nothing is connected yet. A command without a deadline of its own has this one.
     #[must_use]
-    pub fn new(login: Login, recorder: Recorder) -> Self {
+    pub fn new(login: Login, recorder: Recorder, deadline: GuestDeadline) -> Self {
         Self {
             login: Arc::new(login),
             recorder,
+            deadline,
             idle: Arc::default(),
         }
     }
@@ -78,7 +81,7 @@ impl Ssh {
             user: user.to_owned(),
             ..(*self.login).clone()
         };
-        Self::new(login, self.recorder.clone())
+        Self::new(login, self.recorder.clone(), self.deadline)
     }
 
     /// The same way in, recording under another recorder (another scenario's).
@@ -196,7 +199,8 @@ impl Ssh {
             (span, remote.typed(&self.login.user), label)
         });
         let started = Instant::now();
-        let until = started + remote.patience();
+        let limit = remote.time_limit().unwrap_or(self.deadline);
+        let until = started + limit.as_duration();
         let login = self.login.clone();
         let idle = self.idle.clone();
         let (limit, shown) = (remote.kept(), line.clone());
@@ -289,4 +293,30 @@ async fn blocking<T: Send + 'static>(
             why: error.to_string(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_without_a_deadline_has_its_connections() {
+        // A server that accepts and never answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let key = KeyPair::generate("test").unwrap();
+        let login = Login {
+            machine: "homepage".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            user: "root".to_owned(),
+            host_key: key.public().clone(),
+            key,
+        };
+        let deadline = GuestDeadline::unscaled(Duration::from_millis(300));
+        let ssh = Ssh::new(login, Recorder::unrecorded(), deadline);
+        let began = Instant::now();
+        ssh.output(Remote::argv(["true"])).await.unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(20));
+    }
 }

@@ -53,7 +53,11 @@ impl fmt::Display for Reason {
 ///
 /// # Errors
 /// [`WaitError`], with what the last look saw.
-pub async fn until<T, F, Fut>(what: &str, deadline: Duration, look: F) -> Result<T, WaitError>
+pub async fn until<T, F, Fut>(
+    what: &str,
+    deadline: impl Into<Duration>,
+    look: F,
+) -> Result<T, WaitError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Look<T>>,
@@ -68,13 +72,14 @@ where
 pub async fn until_every<T, F, Fut>(
     pace: Duration,
     what: &str,
-    deadline: Duration,
+    deadline: impl Into<Duration>,
     mut look: F,
 ) -> Result<T, WaitError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Look<T>>,
 {
+    let deadline = deadline.into();
     let started = Instant::now();
     let mut last = "nothing yet".to_owned();
     let fail = |last: String, gave_up| WaitError {
@@ -105,9 +110,10 @@ where
 /// [`WaitError`] naming what was waited for.
 pub async fn within<T>(
     what: &str,
-    deadline: Duration,
+    deadline: impl Into<Duration>,
     work: impl Future<Output = T>,
 ) -> Result<T, WaitError> {
+    let deadline = deadline.into();
     tokio::time::timeout(deadline, work)
         .await
         .map_err(|_| WaitError {

@@ -214,7 +214,7 @@ async fn commands(machine: &Machine) {
         .await
         .unwrap();
     assert!(big.stdout.len() <= 4 << 20 && big.stderr.len() == 3_000_000);
-    let slow = Remote::argv(["sleep", "300"]).deadline(Duration::from_secs(15));
+    let slow = Remote::argv(["sleep", "300"]).deadline(machine.deadline(Duration::from_secs(3)));
     let asked = Instant::now();
     let error = machine.output(slow).await.unwrap_err();
     assert!(matches!(error, MachineError::Slow { .. }), "{error}");
@@ -242,9 +242,12 @@ async fn commands(machine: &Machine) {
     .await;
     b.unwrap();
     assert_eq!(a.unwrap().text(), "met");
-    let endless = ssh.run(Remote::argv(["sleep", "600"]).deadline(Duration::from_secs(600)));
+    let endless = ssh.run(Remote::argv(["sleep", "600"]).deadline(machine.deadline(MINUTES)));
     let _ = tokio::time::timeout(Duration::from_millis(500), endless).await;
 }
+
+/// Longer than anything here takes, as measured under KVM.
+const MINUTES: Duration = Duration::from_secs(120);
 
 async fn strict(machine: &Machine) {
     let login = machine.ssh().login().clone();
@@ -253,7 +256,11 @@ async fn strict(machine: &Machine) {
         host_key: other.public().clone(),
         ..login.clone()
     };
-    let ssh = Ssh::new(wrong_host, Recorder::unrecorded());
+    let ssh = Ssh::new(
+        wrong_host,
+        Recorder::unrecorded(),
+        machine.deadline(MINUTES),
+    );
     let error = ssh.ready(Duration::from_secs(30)).await.unwrap_err();
     assert!(matches!(error, SshError::HostKey { .. }), "{error}");
     eprintln!("{error}");
@@ -261,7 +268,7 @@ async fn strict(machine: &Machine) {
         key: other,
         ..login
     };
-    let ssh = Ssh::new(wrong_key, Recorder::unrecorded());
+    let ssh = Ssh::new(wrong_key, Recorder::unrecorded(), machine.deadline(MINUTES));
     let error = ssh.ready(Duration::from_secs(30)).await.unwrap_err();
     assert!(matches!(error, SshError::Auth { .. }), "{error}");
     eprintln!("{error}");
@@ -270,7 +277,10 @@ async fn strict(machine: &Machine) {
 async fn nobody_listens(machine: &Machine) {
     let http = Http::new(Recorder::unrecorded()).unwrap();
     let url = machine.url(80).unwrap();
-    let error = http.get(&url, Duration::from_secs(30)).await.unwrap_err();
+    let error = http
+        .get(&url, machine.deadline(Duration::from_secs(6)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, HttpError::Empty { .. }), "{error}");
     eprintln!("{error}");
 }
@@ -278,7 +288,7 @@ async fn nobody_listens(machine: &Machine) {
 /// A panic ends a wait within two seconds of its being written, however long the wait would have gone on.
 async fn panics(machine: &Machine) {
     let crash = "echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger; sleep 600";
-    let crash = Remote::shell(crash).deadline(Duration::from_secs(600));
+    let crash = Remote::shell(crash).deadline(machine.deadline(MINUTES));
     let path = machine.console_path().to_owned();
     let written = async {
         let pace = Duration::from_millis(20);

@@ -40,11 +40,16 @@ async fn a_host_that_was_set_up_can_run_machines_and_nothing_stays() {
         report.can(Tier::MachineKvm).is_ok()
     );
 
-    // The second time KVM is not tried again.
+    // What worked is not tried again; what failed is.
     let began = Instant::now();
     let (accel, reason) = host::accel(AccelChoice::Auto, &options).await.unwrap();
-    assert_eq!((accel, reason), (report.accel, report.accel_reason));
-    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert_eq!((accel, &reason), (report.accel, &report.accel_reason));
+    let tried = accel == Accel::Tcg;
+    assert!(
+        tried || began.elapsed().as_secs() < 5,
+        "{:?}",
+        began.elapsed()
+    );
 
     let left = |folder: &str| options.state.join(folder).read_dir_utf8().unwrap().count();
     assert_eq!((left("ledger"), left("runs"), left("ports")), (0, 0, 0));

@@ -152,7 +152,9 @@ async fn soft_reboot(machine: &Machine, before: &Facts) -> f64 {
 
 async fn count(machine: &Machine) -> Result<u32, String> {
     let remote = Remote::argv(["systemctl", "show", "-P", "SoftRebootsCount"]);
-    let out = machine.run(remote.deadline(Duration::from_secs(10))).await;
+    let out = machine
+        .run(remote.deadline(machine.deadline(Duration::from_secs(2))))
+        .await;
     let text = out.map_err(|error| error.to_string())?.text();
     text.parse().map_err(|_| text)
 }

@@ -125,9 +125,10 @@ impl Subject {
     async fn ran(&self, argv: &[&str], remote: Remote) -> Result<Ran, StepError> {
         let output = match &self.system {
             System::Machine(machine) => machine.output(remote).await.map_err(at_fault)?,
-            System::Container(container) => {
-                container.exec(argv, PATIENCE).await.map_err(at_fault)?
-            }
+            System::Container(container) => container
+                .exec(argv, container.deadline(PATIENCE))
+                .await
+                .map_err(at_fault)?,
         };
         Ok(Ran {
             code: output.code,

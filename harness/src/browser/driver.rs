@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 
 use super::session::Session;
 use super::{BrowserError, Place};
-use crate::exec::{Cmd, Daemon};
+use crate::exec::{Cmd, Daemon, find_program};
 use crate::http::Http;
 use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource};
 use crate::sweep::end_all_using;
@@ -58,16 +58,8 @@ pub(super) struct Programs {
 impl Programs {
     /// Looks for them in `PATH`.
     pub fn find() -> Result<Self, BrowserError> {
-        let find = |names: &[&str], what| {
-            let path = std::env::var("PATH").unwrap_or_default();
-            let folders: Vec<_> = path.split(':').filter(|f| !f.is_empty()).collect();
-            let all = names.iter().flat_map(|name| {
-                let here = move |folder: &&str| Utf8PathBuf::from(*folder).join(name);
-                folders.iter().map(here)
-            });
-            let mut files = all.filter(|file| file.is_file());
-            files.next().ok_or(BrowserError::NotInstalled { what })
-        };
+        let find =
+            |names: &[&str], what| find_program(names).ok_or(BrowserError::NotInstalled { what });
         Ok(Self {
             chromium: find(&CHROMIUM, "Chromium")?,
             driver: find(&DRIVER, "Chromium's driver (chromedriver)")?,

@@ -100,8 +100,8 @@ impl Cmd {
 
     /// How long it may run.
     #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn deadline(mut self, deadline: impl Into<Duration>) -> Self {
+        self.deadline = deadline.into();
         self
     }
 

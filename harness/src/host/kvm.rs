@@ -2,16 +2,14 @@
 //!
 //! `/dev/kvm` that opens proves nothing: on some hosts no stock kernel gets past the firmware.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use bootproof_record::Accel;
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
 
 use super::sector::{HELLO, boot_sector};
-use super::{Bench, Check, Tier};
-use crate::exec::Cmd;
+use super::{Bench, Check, Tier, remembered};
+use crate::exec::{Cmd, find_program};
 use crate::wait::{Look, until};
 
 /// The emulator's names: Debian's and Fedora's, then RHEL's.
@@ -28,8 +26,7 @@ const THROUGH: [&str; 3] = [
 ];
 
 /// What the probe showed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KvmOutcome {
     /// A guest kernel booted.
     Works {
@@ -58,21 +55,9 @@ impl KvmOutcome {
     }
 }
 
-/// An answer holds as long as the host is not rebooted and neither qemu nor the kernel tried is another.
-#[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
-    key: String,
-    outcome: KvmOutcome,
-}
-
 /// The emulator, when one is installed.
 pub(super) fn emulator() -> Option<Utf8PathBuf> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let folders: Vec<&Utf8Path> = path.split(':').map(Utf8Path::new).collect();
-    EMULATORS
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|candidate| candidate.is_file())
+    find_program(&EMULATORS)
 }
 
 pub(super) async fn check(bench: &Bench) -> (Check, KvmOutcome) {
@@ -114,48 +99,33 @@ async fn outcome(bench: &Bench) -> KvmOutcome {
     };
     let kernel = kernel(&bench.cache);
     let memory = bench.cache.join("kvm-probe.json");
-    let key = key(&emulator, kernel.as_deref());
-    if !bench.fresh
-        && let Some(known) = remembered(&memory)
-        && known.key == key
-    {
-        return known.outcome;
+    let programs: Vec<_> = kernel.iter().cloned().chain([emulator.clone()]).collect();
+    let key = remembered::key(&programs);
+    let known = remembered::recall(&memory, key.as_deref()).filter(|_| !bench.fresh);
+    remember(&memory, key, known, async {
+        match &kernel {
+            Some(kernel) => boots(bench, &emulator, kernel).await,
+            None => runs_at_all(bench, &emulator).await,
+        }
+    })
+    .await
+}
+
+/// A proof that is known, or what a probe shows now. A failure is not remembered: a busy host may have caused it.
+async fn remember(
+    memory: &Utf8Path,
+    key: Option<String>,
+    known: Option<String>,
+    probe: impl Future<Output = KvmOutcome>,
+) -> KvmOutcome {
+    if let Some(proof) = known {
+        return KvmOutcome::Works { proof };
     }
-    let outcome = match &kernel {
-        Some(kernel) => boots(bench, &emulator, kernel).await,
-        None => runs_at_all(bench, &emulator).await,
-    };
-    let known = Remembered {
-        key,
-        outcome: outcome.clone(),
-    };
-    if let Ok(text) = serde_json::to_string(&known) {
-        // A probe that is not remembered is only done again.
-        let _ = std::fs::write(memory, text);
+    let outcome = probe.await;
+    if let KvmOutcome::Works { proof } = &outcome {
+        remembered::remember(memory, key, proof);
     }
     outcome
-}
-
-fn remembered(memory: &Utf8Path) -> Option<Remembered> {
-    serde_json::from_str(&std::fs::read_to_string(memory).ok()?).ok()
-}
-
-fn key(emulator: &Utf8Path, kernel: Option<&Utf8Path>) -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let stamp = |path: &Utf8Path| {
-        let meta = std::fs::metadata(path);
-        meta.map_or_else(
-            |_| path.to_string(),
-            |m| format!("{path}:{}:{}", m.len(), m.mtime()),
-        )
-    };
-    [
-        read("/proc/sys/kernel/random/boot_id"),
-        read("/proc/sys/kernel/osrelease"),
-        stamp(emulator),
-        kernel.map(stamp).unwrap_or_default(),
-    ]
-    .join("\n")
 }
 
 /// A kernel to try: the lab's, else one of the host's own that can be read.
@@ -274,16 +244,25 @@ fn last_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_answer_holds_only_for_the_same_kernel() {
+    #[tokio::test]
+    async fn a_failure_is_not_remembered() {
         let dir = tempfile::tempdir().unwrap();
-        let kernel = Utf8PathBuf::from_path_buf(dir.path().join("vmlinuz")).unwrap();
-        std::fs::write(&kernel, "one").unwrap();
-        let first = key("/bin/true".into(), Some(&kernel));
-        assert_eq!(first, key("/bin/true".into(), Some(&kernel)));
-        std::fs::write(&kernel, "another").unwrap();
-        assert_ne!(first, key("/bin/true".into(), Some(&kernel)));
-        assert_ne!(first, key("/bin/true".into(), None));
+        let memory = Utf8PathBuf::from_path_buf(dir.path().join("probe.json")).unwrap();
+        let key = || Some("a".to_owned());
+        let fails = KvmOutcome::Fails {
+            why: "waited 15 s".to_owned(),
+        };
+        let failed = remember(&memory, key(), None, async { fails.clone() }).await;
+        assert_eq!(failed, fails);
+        assert_eq!(remembered::recall(&memory, Some("a")), None);
+        let proof = "it booted".to_owned();
+        let works = KvmOutcome::Works { proof };
+        remember(&memory, key(), None, async { works.clone() }).await;
+        let known = remembered::recall(&memory, Some("a"));
+        assert_eq!(
+            remember(&memory, key(), known, async { fails }).await,
+            works
+        );
     }
 
     #[test]

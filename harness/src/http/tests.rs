@@ -1,4 +1,5 @@
 use super::*;
+use crate::run::GuestDeadline;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -16,9 +17,13 @@ async fn answering(bytes: &'static [u8]) -> String {
     url
 }
 
+fn seconds(seconds: u64) -> GuestDeadline {
+    GuestDeadline::unscaled(Duration::from_secs(seconds))
+}
+
 async fn get(url: &str) -> Result<Page, HttpError> {
     let http = Http::new(Recorder::unrecorded()).unwrap();
-    http.get(url, Duration::from_secs(5)).await
+    http.get(url, seconds(5)).await
 }
 
 #[tokio::test]
@@ -50,7 +55,7 @@ async fn a_forward_that_closes_at_once_is_empty_whoever_is_faster() {
     std::thread::spawn(move || while listener.accept().is_ok() {});
     let http = Http::new(Recorder::unrecorded()).unwrap();
     for _ in 0..300 {
-        let error = http.get(&url, Duration::from_secs(5)).await.unwrap_err();
+        let error = http.get(&url, seconds(5)).await.unwrap_err();
         assert!(matches!(error, HttpError::Empty { .. }), "{error}");
     }
 }
@@ -76,7 +81,9 @@ async fn silence_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let http = Http::new(Recorder::unrecorded()).unwrap();
-    let error = http.get(&url, Duration::from_millis(200)).await;
+    let error = http
+        .get(&url, GuestDeadline::unscaled(Duration::from_millis(200)))
+        .await;
     assert!(matches!(error, Err(HttpError::Timeout { .. })), "{error:?}");
 }
 
@@ -109,7 +116,7 @@ async fn a_wait_remembers_the_last_answer() {
     let url = answering(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await;
     let http = Http::new(Recorder::unrecorded()).unwrap();
     let error = http
-        .wait_for_status(&url, 200, Duration::from_secs(1))
+        .wait_for_status(&url, 200, seconds(1))
         .await
         .unwrap_err();
     assert!(error.last.contains("HTTP 503"), "{error}");
@@ -137,7 +144,7 @@ async fn steadily(url: &str, settled: bool, deadline: u64) -> Result<Page, WaitE
         times: 5,
         over: Duration::from_secs(1),
     };
-    let deadline = Duration::from_secs(deadline);
+    let deadline = seconds(deadline);
     http.wait_for_status_or_steady(url, 200, deadline, steady, || async { settled })
         .await
 }

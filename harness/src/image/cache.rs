@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_millis(500);
 pub(super) async fn lock(
     cache: &Utf8Path,
     name: &str,
-    deadline: Duration,
+    deadline: impl Into<Duration>,
 ) -> Result<FileLock, ImageError> {
     let folder = cache.join("locks");
     let path = folder.join(format!("{name}.lock"));

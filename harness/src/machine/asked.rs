@@ -83,7 +83,7 @@ impl Machine {
             Err(SshError::Deadline {
                 machine: self.spec.name.clone(),
                 line: talk.unanswered(),
-                deadline,
+                deadline: deadline.as_duration(),
                 said: String::new(),
             })
         });
@@ -271,8 +271,7 @@ impl Machine {
         let mut parts = self.boot_parts();
         parts.retain(|part| *part != Part::Drift);
         let questions = self.questions(Which::Only(id.clone()), false, &parts)?;
-        let deadline = self.run.guest_deadline(ANSWERS);
-        let talk = Conversation::begin(&self.ssh, questions, deadline * 2);
+        let talk = Conversation::begin(&self.ssh, questions, self.run.guest_deadline(ANSWERS * 2));
         let answers = self.hear_out(talk, ANSWERS).await?;
         self.hear_client(&answers)?;
         let told = self.hear_boot(id, &answers)?;

@@ -184,7 +184,7 @@ impl Machine {
         let signs = Signs::default();
         let tries = std::sync::atomic::AtomicU32::new(0);
         let what = format!("SSH to {}", self.spec.name);
-        let left = deadline.saturating_sub(began.elapsed());
+        let left = deadline.as_duration().saturating_sub(began.elapsed());
         let waited = wait::until(&what, left, || async {
             // On a busy host a login may need long, and attempts cut short would never succeed.
             let n = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -224,7 +224,7 @@ impl Machine {
             Ok(questions) => questions,
             Err(error) => return Look::Ready(Err(error)),
         };
-        let in_all = patience + self.run.guest_deadline(SETTLE + ANSWERS);
+        let in_all = self.run.guest_deadline(SETTLE + ANSWERS) + patience;
         let mut talk = Conversation::begin(&self.ssh, questions, in_all);
         let said = match wait::within("an answer over SSH", patience, talk.next()).await {
             Ok(said) => said,
@@ -312,7 +312,7 @@ impl Machine {
         }
         Err(MachineError::NotSettled {
             machine: self.spec.name.clone(),
-            waited: deadline,
+            waited: deadline.as_duration(),
             jobs,
         })
     }

@@ -1,13 +1,14 @@
 //! A script of questions under way: what it says is heard as it comes.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
 use super::questions::{ANSWER_BYTES, Part, Questions, Said};
 use crate::exec::Output;
+use crate::run::GuestDeadline;
 use crate::ssh::{Remote, Ssh, SshError};
 
 /// Ends with its script; one that is dropped cuts its connection.
@@ -28,7 +29,7 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Sends the script.
-    pub fn begin(ssh: &Ssh, questions: Questions, deadline: Duration) -> Self {
+    pub fn begin(ssh: &Ssh, questions: Questions, deadline: GuestDeadline) -> Self {
         let remote = Remote::shell(questions.script())
             .as_root()
             .shown_as(questions.words())

@@ -4,7 +4,7 @@ mod launch;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -18,6 +18,9 @@ use crate::pages::Pages;
 use crate::run::Run;
 use crate::ssh::{KeyError, KeyPair, Login, Ssh};
 use bootproof_record::Event;
+
+/// How long a command without a deadline of its own may take, as measured under KVM.
+const COMMAND: Duration = Duration::from_secs(60);
 
 /// Starts a run's machines.
 #[derive(Debug, Clone)]
@@ -196,7 +199,11 @@ impl Machines {
             ledger_folder,
             ledger_domain,
             console,
-            ssh: Ssh::new(login, self.run.recorder.clone()),
+            ssh: Ssh::new(
+                login,
+                self.run.recorder.clone(),
+                self.run.guest_deadline(COMMAND),
+            ),
             started,
             client: None,
             marker: format!("{}-{}", self.run.id, slug(&spec.name)),

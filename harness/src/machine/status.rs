@@ -43,7 +43,10 @@ impl Machine {
     /// # Errors
     /// As [`Machine::run`], and when it is no status.
     pub async fn status(&self) -> Result<Host, MachineError> {
-        match self.known.within(self.run.guest_deadline(FRESH)) {
+        match self
+            .known
+            .within(self.run.guest_deadline(FRESH).as_duration())
+        {
             Some(host) => Ok(host),
             None => self.status_now().await,
         }

@@ -38,7 +38,9 @@ fn whose(boot: u32) -> Whose {
     }
 }
 
-const SOON: Duration = Duration::from_secs(5);
+fn soon() -> GuestDeadline {
+    GuestDeadline::unscaled(Duration::from_secs(5))
+}
 
 #[tokio::test]
 async fn each_look_at_a_page_is_kept_under_a_name_of_its_own() {
@@ -55,7 +57,7 @@ async fn each_look_at_a_page_is_kept_under_a_name_of_its_own() {
     let pages = Pages::new(None);
     let mut kept = Vec::new();
     for boot in [1, 1, 2] {
-        let one = pages.visit(&run, &whose(boot), &url, SOON).await;
+        let one = pages.visit(&run, &whose(boot), &url, soon()).await;
         assert_eq!(one.picture, None);
         kept.push(one.body.unwrap());
     }
@@ -91,7 +93,7 @@ async fn that_nothing_listens_is_a_fact() {
     let run = run(Utf8Path::from_path(dir.path()).unwrap());
     let mut seen = run.recorder.watch();
     let url = serving(&[]).await;
-    let kept = Pages::new(None).visit(&run, &whose(3), &url, SOON).await;
+    let kept = Pages::new(None).visit(&run, &whose(3), &url, soon()).await;
     assert_eq!(kept, Kept::default());
     let page = std::iter::from_fn(|| seen.try_recv().ok()).find_map(|e| match e.event {
         Event::Page { status, error, .. } => Some((status, error)),
@@ -113,10 +115,10 @@ async fn an_answer_that_is_known_is_not_kept_again() {
     ])
     .await;
     let pages = Pages::new(None);
-    pages.visit(&run, &whose(1), &url, SOON).await;
+    pages.visit(&run, &whose(1), &url, soon()).await;
     let http = Http::unrecorded().unwrap();
     for boot in [1, 1, 2] {
-        let page = http.get(&url, SOON).await;
+        let page = http.get(&url, soon()).await;
         if let Ok(page) = page {
             pages.answered(&run, &whose(boot), &page).await;
         }

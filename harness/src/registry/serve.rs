@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::query::{Ping, Trust};
 use super::{RegistryError, USER, tls};
 use crate::clean_up::clean_up;
-use crate::exec::{Cmd, Daemon};
+use crate::exec::{Cmd, Daemon, find_program};
 use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource};
 use crate::run::Run;
 use crate::wait::{self, Look};
@@ -280,11 +280,9 @@ fn port_was_taken(error: &RegistryError) -> bool {
 }
 
 fn installed() -> Option<&'static str> {
-    let path = std::env::var_os("PATH")?;
-    let folders: Vec<_> = std::env::split_paths(&path).collect();
     PROGRAMS
         .into_iter()
-        .find(|program| folders.iter().any(|f| f.join(program).is_file()))
+        .find(|program| find_program(&[program]).is_some())
 }
 
 /// A folder for a registry in the run's scratch, in the ledger before it is there. A run may have several registries.

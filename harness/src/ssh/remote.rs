@@ -1,11 +1,9 @@
 //! A command for a machine.
 
-use std::time::Duration;
-
 use bootproof_record::quote;
 use bootproof_record::secret::redact;
 
-use crate::exec::DEFAULT_DEADLINE;
+use crate::run::GuestDeadline;
 
 /// What is kept of each stream unless asked for more, in bytes.
 const KEPT: usize = 4 << 20;
@@ -21,7 +19,7 @@ pub struct Remote {
     shown: Option<String>,
     root: bool,
     stdin: Vec<u8>,
-    deadline: Duration,
+    deadline: Option<GuestDeadline>,
     limit: usize,
     quiet: bool,
     reads: bool,
@@ -39,7 +37,7 @@ impl Remote {
             shown: None,
             root: false,
             stdin: Vec::new(),
-            deadline: DEFAULT_DEADLINE,
+            deadline: None,
             limit: KEPT,
             quiet: false,
             reads: false,
@@ -76,10 +74,10 @@ impl Remote {
         self
     }
 
-    /// How long it may run, connecting included.
+    /// How long it may run, connecting included; without one it has the connection's own deadline.
     #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn deadline(mut self, deadline: GuestDeadline) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 
@@ -134,7 +132,7 @@ impl Remote {
         !self.quiet
     }
 
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn time_limit(&self) -> Option<GuestDeadline> {
         self.deadline
     }
 

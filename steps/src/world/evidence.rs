@@ -79,8 +79,8 @@ pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
     let what = format!("what can still be seen of {}", closer.label);
     let span = scene.recorder.span(Work::GuestCommand, what.clone());
     let (host, guest) = (
-        closer.run.host_deadline(IN_ALL),
-        closer.run.guest_deadline(IN_GUEST),
+        closer.run.host_deadline(IN_ALL).as_duration(),
+        closer.run.guest_deadline(IN_GUEST).as_duration(),
     );
     let bound = host.max(guest);
     match wait::within(&what, bound, closer.look()).await {

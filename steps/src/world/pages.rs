@@ -30,7 +30,7 @@ impl World {
         let deadline = run.guest_deadline(ANSWER);
         let steady = Steady {
             times: STOOD,
-            over: run.guest_deadline(STANDS),
+            over: run.guest_deadline(STANDS).as_duration(),
         };
         let settled = || subject.has_settled();
         let waiting = http.wait_for_status_or_steady(&url, status, deadline, steady, settled);

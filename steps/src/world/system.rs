@@ -112,7 +112,7 @@ impl World {
         let subject = self.subject(name)?;
         let what = format!("{unit} to be active on \"{name}\"");
         let deadline = scene.run().guest_deadline(ACTIVE);
-        let rests = scene.run().guest_deadline(RESTS);
+        let rests = scene.run().guest_deadline(RESTS).as_duration();
         let at_rest_since = Cell::new(None::<Instant>);
         let at_rest_since = &at_rest_since;
         let waited = wait::until(&what, deadline, || async {
