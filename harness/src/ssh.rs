@@ -20,7 +20,7 @@ use crate::exec::Output;
 use crate::run::GuestDeadline;
 use bootproof_record::secret::redact;
 use bootproof_record::{Event, Recorder, Work, quote};
-use link::{Cut, Link, Raw};
+use link::{AbortHandle, Link, RemoteOutput};
 
 /// How many idle connections are kept.
 const IDLE: usize = 2;
@@ -106,7 +106,7 @@ impl Ssh {
     pub async fn ready(&self, patience: Duration) -> Result<(), SshError> {
         let login = self.login.clone();
         let until = Instant::now() + patience;
-        let link = blocking(&self.login, move |cut| Link::open(&login, until, cut)).await?;
+        let link = blocking(&self.login, move |abort| Link::open(&login, until, abort)).await?;
         self.keep(link);
         Ok(())
     }
@@ -204,11 +204,13 @@ impl Ssh {
         let login = self.login.clone();
         let idle = self.idle.clone();
         let (limit, shown) = (remote.kept(), line.clone());
-        let heard = remote.take_heard();
+        let listener = remote.take_listener();
         let stdin = remote.into_stdin();
-        let (raw, link) = blocking(&self.login, move |cut| {
-            use_link(&login, &idle, until, cut, |link| {
-                link.run(&login, &wire, &shown, &stdin, limit, heard, started, until)
+        let (raw, link) = blocking(&self.login, move |abort| {
+            use_link(&login, &idle, until, abort, |link| {
+                link.run(
+                    &login, &wire, &shown, &stdin, limit, listener, started, until,
+                )
             })
         })
         .await?;
@@ -260,19 +262,19 @@ fn use_link(
     login: &Login,
     idle: &Mutex<Vec<Link>>,
     until: Instant,
-    cut: &Cut,
-    work: impl FnOnce(&mut Link) -> Result<Raw, SshError>,
-) -> Result<(Raw, Link), SshError> {
+    abort: &AbortHandle,
+    work: impl FnOnce(&mut Link) -> Result<RemoteOutput, SshError>,
+) -> Result<(RemoteOutput, Link), SshError> {
     loop {
         let next = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some(mut link) = next else { break };
-        link.held_by(cut);
+        link.abort_with(abort);
         if link.open_channel(until.min(Instant::now() + STALE)).is_ok() {
             return work(&mut link).map(|raw| (raw, link));
         }
-        cut.renew();
+        abort.forget();
     }
-    let mut link = Link::open(login, until, cut)?;
+    let mut link = Link::open(login, until, abort)?;
     link.open_channel(until)
         .map_err(|error| SshError::not_ready(login, &error))?;
     work(&mut link).map(|raw| (raw, link))
@@ -281,11 +283,11 @@ fn use_link(
 /// Runs blocking work on a thread of its own; when the caller goes away, the connection is cut.
 async fn blocking<T: Send + 'static>(
     login: &Login,
-    work: impl FnOnce(&Cut) -> Result<T, SshError> + Send + 'static,
+    work: impl FnOnce(&AbortHandle) -> Result<T, SshError> + Send + 'static,
 ) -> Result<T, SshError> {
-    let cut = Cut::default();
-    let guard = cut.on_drop();
-    let done = tokio::task::spawn_blocking(move || work(&cut)).await;
+    let abort = AbortHandle::default();
+    let guard = abort.on_drop();
+    let done = tokio::task::spawn_blocking(move || work(&abort)).await;
     drop(guard);
     done.unwrap_or_else(|error| {
         Err(SshError::Thread {

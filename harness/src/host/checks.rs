@@ -289,7 +289,7 @@ async fn kept_out(bench: &Bench, uri: &str) -> Result<Option<(Utf8PathBuf, u32)>
     for folder in [&bench.scratch, &bench.cache] {
         let below = folder.join("disk");
         let found = hypervisor
-            .kept_out_of(&below)
+            .inaccessible_parent(&below)
             .map_err(|error| format!("{folder}: {error}"))?;
         if found.is_some() {
             return Ok(found);

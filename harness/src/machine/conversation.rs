@@ -38,7 +38,7 @@ impl Conversation {
             .limit(ANSWER_BYTES)
             .deadline(deadline);
         let (tell, heard) = mpsc::unbounded_channel();
-        let (asked, way) = (remote.clone().heard(tell), ssh.clone());
+        let (asked, way) = (remote.clone().listener(tell), ssh.clone());
         let task = tokio::spawn(async move { way.output(asked).await });
         Self {
             questions,

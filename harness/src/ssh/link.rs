@@ -1,75 +1,31 @@
 //! One connection, on a blocking thread.
 
-use std::io::{ErrorKind, Read, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+mod abort;
+mod streams;
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, MethodType, Session};
 
-use super::remote::Hearing;
+pub(super) use abort::AbortHandle;
+use streams::{Capture, Input};
+
+use super::remote::Listener;
 use super::{Login, SshError, keys};
 use crate::exec::Output;
-
-/// libssh2's "would block".
-const EAGAIN: ErrorCode = ErrorCode::Session(-37);
 
 /// libssh2's "authentication failed" and "the key was not accepted".
 const REFUSED: [ErrorCode; 2] = [ErrorCode::Session(-18), ErrorCode::Session(-19)];
 
 /// What a command left.
-pub(super) struct Raw {
+pub(super) struct RemoteOutput {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     pub cut_short: bool,
-}
-
-/// Cuts a connection from another thread.
-#[derive(Clone, Default)]
-pub(super) struct Cut(Arc<Mutex<CutState>>);
-
-#[derive(Default)]
-struct CutState {
-    stream: Option<TcpStream>,
-    done: bool,
-}
-
-pub(super) struct CutOnDrop(Cut);
-
-impl Cut {
-    pub fn on_drop(&self) -> CutOnDrop {
-        CutOnDrop(self.clone())
-    }
-
-    fn hold(&self, stream: &TcpStream) {
-        let mut state = self.state();
-        if state.done {
-            let _ = stream.shutdown(Shutdown::Both);
-        } else {
-            state.stream = stream.try_clone().ok();
-        }
-    }
-
-    /// Lets the connection held so far go.
-    pub fn renew(&self) {
-        self.state().stream = None;
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, CutState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for CutOnDrop {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.done = true;
-        if let Some(stream) = state.stream.take() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
 }
 
 /// A connection that is logged in.
@@ -81,15 +37,15 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects, checks the host key, logs in.
-    pub fn open(login: &Login, until: Instant, cut: &Cut) -> Result<Self, SshError> {
+    pub fn open(login: &Login, until: Instant, abort: &AbortHandle) -> Result<Self, SshError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, login.port));
         let refused = |source| SshError::Refused {
             machine: login.machine.clone(),
             port: login.port,
             source,
         };
-        let stream = TcpStream::connect_timeout(&address, left(until)).map_err(refused)?;
-        cut.hold(&stream);
+        let stream = TcpStream::connect_timeout(&address, time_left(until)).map_err(refused)?;
+        abort.watch(&stream);
         let not_ready = |error: ssh2::Error| SshError::not_ready(login, &error);
         let mut session = Session::new().map_err(not_ready)?;
         session.set_tcp_stream(stream.try_clone().map_err(refused)?);
@@ -112,9 +68,9 @@ impl Link {
         })
     }
 
-    /// Has it cut with its present user.
-    pub fn held_by(&self, cut: &Cut) {
-        cut.hold(&self.stream);
+    /// Has it aborted with its present user.
+    pub fn abort_with(&self, abort: &AbortHandle) {
+        abort.watch(&self.stream);
     }
 
     /// Opens the channel the next command runs in.
@@ -134,19 +90,16 @@ impl Link {
         shown: &str,
         stdin: &[u8],
         limit: usize,
-        heard: Option<Hearing>,
+        listener: Option<Listener>,
         started: Instant,
         until: Instant,
-    ) -> Result<Raw, SshError> {
-        let mut out = Kept {
-            heard,
-            ..Kept::new(limit)
-        };
-        let mut err = Kept::new(limit);
+    ) -> Result<RemoteOutput, SshError> {
+        let mut out = Capture::new(limit).with_listener(listener);
+        let mut err = Capture::new(limit);
         let result = self.drive(wire, stdin, until, &mut out, &mut err);
         let cut_short = out.cut_short || err.cut_short;
         match result {
-            Ok(code) => Ok(Raw {
+            Ok(code) => Ok(RemoteOutput {
                 code,
                 stdout: out.bytes,
                 stderr: err.bytes,
@@ -156,7 +109,7 @@ impl Link {
                 machine: login.machine.clone(),
                 line: shown.to_owned(),
                 deadline: until - started,
-                said: complaint(shown, out.bytes, err.bytes),
+                said: error_tail(shown, out.bytes, err.bytes),
             }),
             Err(said) => Err(SshError::Lost {
                 machine: login.machine.clone(),
@@ -171,17 +124,17 @@ impl Link {
         wire: &str,
         stdin: &[u8],
         until: Instant,
-        out: &mut Kept,
-        err: &mut Kept,
+        out: &mut Capture,
+        err: &mut Capture,
     ) -> std::io::Result<i32> {
         let Some(mut channel) = self.channel.take() else {
             return Err(std::io::Error::other("no channel is open"));
         };
         channel.exec(wire)?;
         self.session.set_blocking(false);
-        let mut feed = Feed::new(stdin);
+        let mut input = Input::new(stdin);
         loop {
-            let mut moved = feed.push(&mut channel)?;
+            let mut moved = input.push(&mut channel)?;
             moved |= out.pull(&mut channel)?;
             moved |= err.pull(&mut channel.stderr())?;
             if channel.eof() {
@@ -249,94 +202,7 @@ fn authenticate(login: &Login, session: &Session) -> Result<(), SshError> {
         })
 }
 
-/// What goes into a command.
-struct Feed<'a> {
-    rest: &'a [u8],
-    open: bool,
-}
-
-impl<'a> Feed<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            open: true,
-        }
-    }
-
-    fn push(&mut self, channel: &mut Channel) -> std::io::Result<bool> {
-        if !self.open {
-            return Ok(false);
-        }
-        let before = self.rest.len();
-        while !self.rest.is_empty() && !channel.eof() {
-            match channel.write(self.rest) {
-                Ok(n) => self.rest = &self.rest[n..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(self.rest.len() < before);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        match channel.send_eof() {
-            Ok(()) => self.open = false,
-            Err(error) if error.code() == EAGAIN => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(!self.open)
-    }
-}
-
-/// What is kept of a stream.
-struct Kept {
-    bytes: Vec<u8>,
-    limit: usize,
-    cut_short: bool,
-    /// Who is told as it comes.
-    heard: Option<Hearing>,
-}
-
-impl Kept {
-    fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            limit: limit.max(4),
-            cut_short: false,
-            heard: None,
-        }
-    }
-
-    fn pull(&mut self, stream: &mut impl Read) -> std::io::Result<bool> {
-        let mut buffer = [0; 16 << 10];
-        let mut moved = false;
-        loop {
-            match stream.read(&mut buffer) {
-                Ok(0) => return Ok(moved),
-                Ok(n) => {
-                    moved = true;
-                    self.push(&buffer[..n]);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(moved),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        if let Some(heard) = &self.heard {
-            // Whoever listened may have heard enough.
-            let _ = heard.send(bytes.to_vec());
-        }
-        self.bytes.extend_from_slice(bytes);
-        if self.bytes.len() > self.limit {
-            // The head says what it was doing, the tail how it ended.
-            let cut = self.bytes.len() - self.limit / 2;
-            self.bytes.drain(self.limit / 4..cut);
-            self.cut_short = true;
-        }
-    }
-}
-
-fn complaint(line: &str, stdout: Vec<u8>, stderr: Vec<u8>) -> String {
+fn error_tail(line: &str, stdout: Vec<u8>, stderr: Vec<u8>) -> String {
     let output = Output {
         line: line.to_owned(),
         code: -1,
@@ -348,15 +214,15 @@ fn complaint(line: &str, stdout: Vec<u8>, stderr: Vec<u8>) -> String {
     output.error_tail()
 }
 
-fn left(until: Instant) -> Duration {
-    // Zero would mean "for ever" or be refused.
+fn time_left(until: Instant) -> Duration {
+    // Zero would mean no limit, or be refused.
     until
         .saturating_duration_since(Instant::now())
         .max(Duration::from_millis(1))
 }
 
 fn millis(until: Instant) -> u32 {
-    u32::try_from(left(until).as_millis())
+    u32::try_from(time_left(until).as_millis())
         .unwrap_or(u32::MAX)
         .max(1)
 }
@@ -378,34 +244,5 @@ fn signal_number(name: &str) -> i32 {
         "ALRM" => 14,
         "TERM" => 15,
         _ => 127,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_output_keeps_its_head_and_its_tail() {
-        let mut kept = Kept::new(100);
-        kept.push(b"head");
-        for _ in 0..50 {
-            kept.push(b"xxxxxxxxxx");
-        }
-        kept.push(b"tail");
-        assert!(kept.cut_short);
-        assert!(kept.bytes.len() <= 100);
-        assert!(kept.bytes.starts_with(b"head") && kept.bytes.ends_with(b"tail"));
-    }
-
-    #[test]
-    fn a_cut_reaches_a_connection_made_after_it() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let cut = Cut::default();
-        drop(cut.on_drop());
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        cut.hold(&stream);
-        let mut byte = [0; 1];
-        assert_eq!((&stream).read(&mut byte).unwrap(), 0);
     }
 }

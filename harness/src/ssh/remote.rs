@@ -23,11 +23,11 @@ pub struct Remote {
     limit: usize,
     quiet: bool,
     reads: bool,
-    heard: Option<Hearing>,
+    listener: Option<Listener>,
 }
 
 /// Where standard output goes as it comes.
-pub(super) type Hearing = tokio::sync::mpsc::UnboundedSender<Vec<u8>>;
+pub(crate) type Listener = tokio::sync::mpsc::UnboundedSender<Vec<u8>>;
 
 impl Remote {
     fn new(line: String, simple: bool) -> Self {
@@ -41,7 +41,7 @@ impl Remote {
             limit: KEPT,
             quiet: false,
             reads: false,
-            heard: None,
+            listener: None,
         }
     }
 
@@ -109,10 +109,10 @@ impl Remote {
         self
     }
 
-    /// Sends standard output as it comes, too.
+    /// Sends standard output as it comes, too, to a listener.
     #[must_use]
-    pub(crate) fn heard(mut self, by: tokio::sync::mpsc::UnboundedSender<Vec<u8>>) -> Self {
-        self.heard = Some(by);
+    pub(crate) fn listener(mut self, listener: Listener) -> Self {
+        self.listener = Some(listener);
         self
     }
 
@@ -120,8 +120,8 @@ impl Remote {
         self.reads
     }
 
-    pub(super) fn take_heard(&mut self) -> Option<Hearing> {
-        self.heard.take()
+    pub(super) fn take_listener(&mut self) -> Option<Listener> {
+        self.listener.take()
     }
 
     pub(super) fn shown(&self) -> &str {

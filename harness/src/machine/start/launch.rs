@@ -124,7 +124,11 @@ impl Machines {
 
     /// Every folder above a file must let qemu's user through.
     fn reachable_for_qemu(&self, path: &Utf8Path) -> Result<(), MachineError> {
-        match self.hypervisor.kept_out_of(path).map_err(io(path))? {
+        match self
+            .hypervisor
+            .inaccessible_parent(path)
+            .map_err(io(path))?
+        {
             Some((folder, uid)) => Err(MachineError::Unreachable { folder, uid }),
             None => Ok(()),
         }
