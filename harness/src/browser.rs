@@ -56,7 +56,7 @@ pub struct Rendered {
 
 /// A browser's place on the host.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct BrowserOptions {
     /// The ledger of the run it belongs to.
     pub ledger: Ledger,
     /// The folder below which it has its own.
@@ -75,26 +75,26 @@ pub struct Browser {
 
 #[derive(Debug)]
 struct Inner {
-    place: Place,
+    options: BrowserOptions,
     /// One page at a time; whoever opens one holds this.
-    turn: Mutex<Turn>,
+    slot: Mutex<DriverSlot>,
 }
 
 #[derive(Debug, Default)]
-struct Turn {
+struct DriverSlot {
     driver: Option<Driver>,
     /// A page was being opened and nobody saw it through: what the driver does is not known.
-    astray: bool,
+    dirty: bool,
 }
 
 impl Browser {
     /// A browser that is not started yet.
     #[must_use]
-    pub fn new(place: Place) -> Self {
+    pub fn new(options: BrowserOptions) -> Self {
         Self {
             inner: Arc::new(Inner {
-                place,
-                turn: Mutex::default(),
+                options,
+                slot: Mutex::default(),
             }),
         }
     }
@@ -102,7 +102,7 @@ impl Browser {
     /// A run's browser, not started yet.
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        Self::new(Place {
+        Self::new(BrowserOptions {
             ledger: run.ledger.clone(),
             scratch: run.dirs.scratch.clone(),
             state: run.dirs.state.clone(),
@@ -143,25 +143,25 @@ impl Browser {
         wanted: impl Fn(&str, &str) -> bool,
     ) -> Result<Rendered, BrowserError> {
         let patience = patience.into();
-        let mut turn = self.inner.turn.lock().await;
-        self.seen_through(&mut turn, url, patience, &wanted).await
+        let mut slot = self.inner.slot.lock().await;
+        self.load(&mut slot, url, patience, &wanted).await
     }
 
     /// Opens a page that nobody waits for: only if the browser is free within `patience`, and for no longer than `in_all`.
     ///
     /// # Errors
     /// As [`Browser::open`], and [`BrowserError::Busy`].
-    pub async fn glimpse(
+    pub async fn try_screenshot(
         &self,
         url: &str,
         patience: impl Into<Duration>,
         in_all: impl Into<Duration>,
     ) -> Result<Rendered, BrowserError> {
         let patience = patience.into();
-        let turn = wait::within("the browser", patience, self.inner.turn.lock()).await;
-        let mut turn = turn.map_err(|_| BrowserError::Busy { waited: patience })?;
-        let opened = self.seen_through(&mut turn, url, patience, &|_, _| true);
-        match wait::within("a picture", in_all, opened).await {
+        let slot = wait::timeout("the browser", patience, self.inner.slot.lock()).await;
+        let mut slot = slot.map_err(|_| BrowserError::Busy { waited: patience })?;
+        let opened = self.load(&mut slot, url, patience, &|_, _| true);
+        match wait::timeout("a picture", in_all, opened).await {
             Ok(opened) => opened,
             // What it does now is not known: the next page gets another.
             Err(error) => Err(BrowserError::Hangs {
@@ -171,23 +171,23 @@ impl Browser {
         }
     }
 
-    async fn seen_through(
+    async fn load(
         &self,
-        turn: &mut Turn,
+        slot: &mut DriverSlot,
         url: &str,
         patience: Duration,
         wanted: &impl Fn(&str, &str) -> bool,
     ) -> Result<Rendered, BrowserError> {
         let started = Instant::now();
-        if turn.astray {
-            turn.end().await;
+        if slot.dirty {
+            slot.end().await;
         }
-        turn.astray = true;
-        let opened = self.opened(turn, url, patience, wanted).await;
-        turn.astray = false;
+        slot.dirty = true;
+        let opened = self.opened(slot, url, patience, wanted).await;
+        slot.dirty = false;
         if opened.as_ref().is_err_and(BrowserError::is_the_browsers) {
             // What is left of it may hang: the next page gets another.
-            turn.end().await;
+            slot.end().await;
         }
         opened.map(|page| Rendered {
             took: started.elapsed(),
@@ -197,27 +197,27 @@ impl Browser {
 
     async fn opened(
         &self,
-        turn: &mut Turn,
+        slot: &mut DriverSlot,
         url: &str,
         patience: Duration,
         wanted: &impl Fn(&str, &str) -> bool,
     ) -> Result<Rendered, BrowserError> {
-        let place = &self.inner.place;
-        let own = OWN.mul_f64(place.scale);
-        if !turn.driver.as_mut().is_some_and(Driver::runs) {
-            turn.end().await;
+        let options = &self.inner.options;
+        let own = OWN.mul_f64(options.scale);
+        if !slot.driver.as_mut().is_some_and(Driver::runs) {
+            slot.end().await;
         }
-        let driver = match &mut turn.driver {
+        let driver = match &mut slot.driver {
             Some(driver) => driver,
-            none => none.insert(Driver::start(place, Programs::find()?).await?),
+            none => none.insert(Driver::start(options, Programs::find()?).await?),
         };
-        let start = START.mul_f64(place.scale);
-        let session = wait::within("a Chromium to start", start, driver.session(patience)).await;
+        let start = START.mul_f64(options.scale);
+        let session = wait::timeout("a Chromium to start", start, driver.session(patience)).await;
         let session = session.map_err(|error| driver.hangs(&error))??;
         let all = patience + own;
         let page = session.page(url, patience, wanted);
-        let page = wait::within(&format!("the browser to show {url}"), all, page).await;
-        let closed = wait::within("the Chromium to end", own, session.close()).await;
+        let page = wait::timeout(&format!("the browser to show {url}"), all, page).await;
+        let closed = wait::timeout("the Chromium to end", own, session.close()).await;
         let page = page.map_err(|error| driver.hangs(&error))?;
         let page = page.map_err(|error| error.with_log(driver.last_words()))?;
         match closed {
@@ -228,11 +228,11 @@ impl Browser {
 
     /// Ends it; a page that is opened later starts it again.
     pub async fn stop(&self) {
-        self.inner.turn.lock().await.end().await;
+        self.inner.slot.lock().await.end().await;
     }
 }
 
-impl Turn {
+impl DriverSlot {
     async fn end(&mut self) {
         if let Some(driver) = self.driver.take() {
             driver.stop().await;

@@ -20,7 +20,7 @@ use thiserror::Error;
 
 pub use kvm::KvmOutcome;
 pub use os::{Family, HostFacts};
-pub use tier::{Tier, TierReport, UnknownTier, Why};
+pub use tier::{Tier, TierReport, TierUnavailable, UnknownTier};
 
 use crate::ledger::{Ledger, LedgerError, PortRange};
 use crate::podman::{Podman, PodmanError};
@@ -148,7 +148,7 @@ impl HostReport {
     ///
     /// # Errors
     /// [`Why`] not, with the fixes.
-    pub fn can(&self, tier: Tier) -> Result<(), Why> {
+    pub fn can(&self, tier: Tier) -> Result<(), TierUnavailable> {
         tier::judge(tier, &self.checks)
     }
 }
@@ -203,7 +203,7 @@ pub enum HostError {
 }
 
 /// What every probe needs.
-struct Bench {
+struct ProbeContext {
     facts: HostFacts,
     cache: Utf8PathBuf,
     state: Utf8PathBuf,
@@ -213,7 +213,7 @@ struct Bench {
     fresh: bool,
 }
 
-impl Bench {
+impl ProbeContext {
     fn set_up(options: &ProbeOptions) -> Result<Self, HostError> {
         let id = match &options.id {
             Some(id) => id.clone(),
@@ -257,28 +257,28 @@ impl Bench {
 /// # Errors
 /// When the state or cache folder cannot be used: then nothing can be tried.
 pub async fn probe(options: &ProbeOptions) -> Result<HostReport, HostError> {
-    let bench = Bench::set_up(options)?;
+    let context = ProbeContext::set_up(options)?;
     let (containers, (kvm, outcome), browser) = tokio::join!(
-        checks::podman(&bench),
-        kvm::check(&bench),
-        browser::check(&bench)
+        checks::podman(&context),
+        kvm::check(&context),
+        browser::check(&context)
     );
     let mut checks = containers;
-    checks.push(checks::registry(&bench).await);
-    checks.push(checks::skopeo(&bench).await);
-    checks.push(checks::libvirt(&bench).await);
-    checks.push(checks::qemu(&bench).await);
+    checks.push(checks::registry(&context).await);
+    checks.push(checks::skopeo(&context).await);
+    checks.push(checks::libvirt(&context).await);
+    checks.push(checks::qemu(&context).await);
     checks.push(kvm);
-    checks.push(restore::check(&bench, outcome.accel().0).await);
-    checks.push(checks::loops(&bench).await);
-    checks.push(checks::mmdebstrap(&bench).await);
-    checks.push(space::disk(&bench));
+    checks.push(restore::check(&context, outcome.accel().0).await);
+    checks.push(checks::loops(&context).await);
+    checks.push(checks::mmdebstrap(&context).await);
+    checks.push(space::disk(&context));
     checks.push(space::memory());
-    checks.push(space::cores(&bench));
-    checks.push(checks::ports(&bench, PortRange::from_env()));
+    checks.push(space::cores(&context));
+    checks.push(checks::ports(&context, PortRange::from_env()));
     checks.push(browser);
-    let facts = bench.facts.clone();
-    bench.clear().await?;
+    let facts = context.facts.clone();
+    context.clear().await?;
     let (accel, accel_reason) = outcome.accel();
     Ok(HostReport {
         facts,
@@ -336,14 +336,17 @@ impl std::str::FromStr for AccelChoice {
 ///
 /// # Errors
 /// [`Why`] not, when KVM was asked for and does not start a guest kernel here.
-pub async fn accel(choice: AccelChoice, options: &ProbeOptions) -> Result<(Accel, String), Why> {
+pub async fn accel(
+    choice: AccelChoice,
+    options: &ProbeOptions,
+) -> Result<(Accel, String), TierUnavailable> {
     if choice == AccelChoice::Tcg {
         return Ok((Accel::Tcg, "asked for".to_owned()));
     }
-    let no_bench = |error: HostError| Why::plain(Tier::MachineKvm, error.to_string());
-    let bench = Bench::set_up(options).map_err(no_bench)?;
-    let (check, outcome) = kvm::check(&bench).await;
-    bench.clear().await.map_err(no_bench)?;
+    let no_context = |error: HostError| TierUnavailable::plain(Tier::MachineKvm, error.to_string());
+    let context = ProbeContext::set_up(options).map_err(no_context)?;
+    let (check, outcome) = kvm::check(&context).await;
+    context.clear().await.map_err(no_context)?;
     match (choice, outcome.accel()) {
         (AccelChoice::Kvm, (Accel::Tcg, _)) => {
             tier::judge(Tier::MachineKvm, &[check])?;

@@ -48,7 +48,7 @@ use crate::bootc::{Queued, Verb};
 use crate::exec::Output;
 use crate::guardian::ConsoleReader;
 use crate::ledger::{EntryId, PortLease};
-use crate::pages::{Pages, Whose};
+use crate::pages::{PageTarget, Pages};
 use crate::run::{GuestDeadline, Run};
 use crate::ssh::{Remote, Ssh, SshError};
 use bootproof_record::{Boot, Event, Recorder};
@@ -86,7 +86,7 @@ pub struct Machine {
     pages: Option<Pages>,
     /// How often userspace alone was started anew since the kernel was.
     soft_reboots: u32,
-    known: status::Known,
+    status_cache: status::StatusCache,
 }
 
 impl std::fmt::Debug for Machine {
@@ -117,7 +117,7 @@ impl Machine {
     /// The way in, as root. What it is used for may be anything.
     #[must_use]
     pub fn ssh(&self) -> &Ssh {
-        self.known.forget();
+        self.status_cache.forget();
         &self.ssh
     }
 
@@ -151,10 +151,10 @@ impl Machine {
             .map(|port| format!("http://127.0.0.1:{port}"))
     }
 
-    /// Whose its page is now.
+    /// What a picture of its page is filed under now.
     #[must_use]
-    pub fn whose(&self) -> Whose {
-        Whose {
+    pub fn page_target(&self) -> PageTarget {
+        PageTarget {
             machine: self.spec.name.clone(),
             domain: Some(self.domain.clone()),
             label: self.label.clone(),
@@ -289,7 +289,7 @@ impl Machine {
     /// What is known of it holds only as long as it is only read.
     fn touched_by(&self, remote: &Remote) {
         if !remote.only_reads() {
-            self.known.forget();
+            self.status_cache.forget();
         }
     }
 

@@ -19,7 +19,7 @@ const PICTURE_IN_ALL: Duration = Duration::from_secs(12);
 
 /// Whose page it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Whose {
+pub struct PageTarget {
     /// The machine's or container's name in the feature.
     pub machine: String,
     /// libvirt's name for it; a container has none.
@@ -46,7 +46,7 @@ struct Inner {
 
 /// The files a look at a page left, below the run folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredPage {
     /// The body as it was served.
     pub body: Option<String>,
     /// The browser's picture of it.
@@ -86,51 +86,51 @@ impl Pages {
     pub async fn visit(
         &self,
         run: &Run,
-        whose: &Whose,
+        target: &PageTarget,
         url: &str,
         patience: GuestDeadline,
-    ) -> Kept {
+    ) -> StoredPage {
         let Ok(http) = Http::new(run.recorder.clone()) else {
-            return Kept::default();
+            return StoredPage::default();
         };
         match http.get(url, patience).await {
-            Ok(page) => self.keep(run, whose, url, Ok(&page)).await,
-            Err(error) => self.keep(run, whose, url, Err(error.to_string())).await,
+            Ok(page) => self.keep(run, target, url, Ok(&page)).await,
+            Err(error) => self.keep(run, target, url, Err(error.to_string())).await,
         }
     }
 
     /// Keeps an answer a step had, when it is another than the last of that boot.
-    pub async fn answered(&self, run: &Run, whose: &Whose, page: &Page) {
+    pub async fn answered(&self, run: &Run, target: &PageTarget, page: &Page) {
         let known = {
             let mut seen = self.lock();
-            let seen = seen.entry(whose.label.clone()).or_default();
-            seen.boot == whose.boot && seen.answer == Some(Answer::of(page))
+            let seen = seen.entry(target.label.clone()).or_default();
+            seen.boot == target.boot && seen.answer == Some(Answer::of(page))
         };
         if !known {
-            self.keep(run, whose, &page.url, Ok(page)).await;
+            self.keep(run, target, &page.url, Ok(page)).await;
         }
     }
 
     /// Keeps a page a step had a browser open, when it looks otherwise than the last picture of that boot.
-    pub fn rendered(&self, run: &Run, whose: &Whose, page: &Rendered) {
+    pub fn rendered(&self, run: &Run, target: &PageTarget, page: &Rendered) {
         let digest = digest(&page.picture);
         let known = {
             let mut seen = self.lock();
-            let seen = seen.entry(whose.label.clone()).or_default();
-            seen.boot == whose.boot && seen.picture.as_ref() == Some(&digest)
+            let seen = seen.entry(target.label.clone()).or_default();
+            seen.boot == target.boot && seen.picture.as_ref() == Some(&digest)
         };
         if known {
             return;
         }
-        let name = self.name(whose);
+        let name = self.name(target);
         let picture = store(run, &name, "png", &page.picture);
-        if let Some(seen) = self.lock().get_mut(&whose.label) {
+        if let Some(seen) = self.lock().get_mut(&target.label) {
             seen.picture = Some(digest);
         }
         run.recorder.record(Event::Page {
-            machine: whose.machine.clone(),
-            domain: whose.domain.clone(),
-            boot: whose.boot,
+            machine: target.machine.clone(),
+            domain: target.domain.clone(),
+            boot: target.boot,
             url: page.url.clone(),
             status: page.status,
             error: None,
@@ -140,8 +140,14 @@ impl Pages {
         });
     }
 
-    async fn keep(&self, run: &Run, whose: &Whose, url: &str, page: Result<&Page, String>) -> Kept {
-        let name = self.name(whose);
+    async fn keep(
+        &self,
+        run: &Run,
+        target: &PageTarget,
+        url: &str,
+        page: Result<&Page, String>,
+    ) -> StoredPage {
+        let name = self.name(target);
         let (answer, body, rendered) = match &page {
             Ok(page) => {
                 let html = page.header("content-type").unwrap_or_default();
@@ -153,14 +159,14 @@ impl Pages {
         };
         let picture = rendered.as_ref().map(|rendered| &rendered.picture);
         let stored = picture.and_then(|png| store(run, &name, "png", png));
-        if let Some(seen) = self.lock().get_mut(&whose.label) {
+        if let Some(seen) = self.lock().get_mut(&target.label) {
             seen.answer = Some(answer);
             seen.picture = picture.map(|png| digest(png));
         }
         run.recorder.record(Event::Page {
-            machine: whose.machine.clone(),
-            domain: whose.domain.clone(),
-            boot: whose.boot,
+            machine: target.machine.clone(),
+            domain: target.domain.clone(),
+            boot: target.boot,
             url: url.to_owned(),
             status: page.as_ref().ok().map(|page| page.status),
             error: page.err(),
@@ -168,7 +174,7 @@ impl Pages {
             body: body.clone(),
             picture: stored.clone(),
         });
-        Kept {
+        StoredPage {
             body,
             picture: stored,
         }
@@ -187,7 +193,7 @@ impl Pages {
             run.host_deadline(PICTURE),
             run.host_deadline(PICTURE_IN_ALL),
         );
-        let why = match browser.glimpse(url, patience, in_all).await {
+        let why = match browser.try_screenshot(url, patience, in_all).await {
             Ok(rendered) => {
                 span.done();
                 return Some(rendered);
@@ -204,23 +210,23 @@ impl Pages {
     }
 
     /// The name of the next files of somebody's page, below the run folder and without an ending.
-    fn name(&self, whose: &Whose) -> String {
+    fn name(&self, target: &PageTarget) -> String {
         let mut seen = self.lock();
-        let seen = seen.entry(whose.label.clone()).or_default();
-        if seen.boot != whose.boot {
+        let seen = seen.entry(target.label.clone()).or_default();
+        if seen.boot != target.boot {
             *seen = Seen {
-                boot: whose.boot,
+                boot: target.boot,
                 ..Seen::default()
             };
         }
         seen.kept += 1;
-        let boot = match whose.boot {
+        let boot = match target.boot {
             0 => "page".to_owned(),
             boot => format!("boot-{boot}"),
         };
         match seen.kept {
-            1 => format!("pages/{}/{boot}", whose.label),
-            n => format!("pages/{}/{boot}-{n}", whose.label),
+            1 => format!("pages/{}/{boot}", target.label),
+            n => format!("pages/{}/{boot}-{n}", target.label),
         }
     }
 

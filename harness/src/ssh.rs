@@ -107,7 +107,7 @@ impl Ssh {
         let login = self.login.clone();
         let until = Instant::now() + patience;
         let link = blocking(&self.login, move |abort| Link::open(&login, until, abort)).await?;
-        self.keep(link);
+        self.pool(link);
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl Ssh {
             })
         })
         .await?;
-        self.keep(link);
+        self.pool(link);
         let output = Output {
             line,
             code: raw.code,
@@ -245,7 +245,7 @@ impl Ssh {
         }
     }
 
-    fn keep(&self, link: Link) {
+    fn pool(&self, link: Link) {
         let mut idle = self.idle();
         if idle.len() < IDLE {
             idle.push(link);

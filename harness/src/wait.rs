@@ -108,7 +108,7 @@ where
 ///
 /// # Errors
 /// [`WaitError`] naming what was waited for.
-pub async fn within<T>(
+pub async fn timeout<T>(
     what: &str,
     deadline: impl Into<Duration>,
     work: impl Future<Output = T>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bootproof_harness::browser::{Browser, BrowserError, Place, WINDOW};
+use bootproof_harness::browser::{Browser, BrowserError, BrowserOptions, WINDOW};
 use bootproof_harness::classify::Classify as _;
 use bootproof_harness::exec::Cmd;
 use bootproof_harness::ledger::{Ledger, Resource};
@@ -54,13 +54,13 @@ impl Host {
         let scratch = self.state.join("runs").join(self.run.as_str());
         let path = scratch.clone();
         ledger.own(Resource::Folder { path }).unwrap();
-        let place = Place {
+        let options = BrowserOptions {
             ledger: ledger.clone(),
             scratch,
             state: self.state.clone(),
             scale,
         };
-        (Browser::new(place), ledger)
+        (Browser::new(options), ledger)
     }
 
     /// What runs with a path of this host's state among its arguments.
@@ -267,7 +267,7 @@ async fn pages_that_are_not_to_be_had_are_told_from_a_browser_that_is_not() {
     let soon = async {
         server.is_asked().await;
         let moment = Duration::from_millis(200);
-        browser.glimpse(&url, moment, PATIENCE).await
+        browser.try_screenshot(&url, moment, PATIENCE).await
     };
     let (long, soon) = tokio::join!(long, soon);
     assert!(matches!(long, Err(BrowserError::Slow { .. })), "{long:?}");
@@ -321,7 +321,7 @@ async fn a_browser_that_hangs_is_given_up_in_time() {
     browser.open(&server.url, PATIENCE).await.unwrap();
     host.signal("-STOP", "--log-path=").await;
     let began = Instant::now();
-    let picture = browser.glimpse(&server.url, PATIENCE, Duration::from_secs(3));
+    let picture = browser.try_screenshot(&server.url, PATIENCE, Duration::from_secs(3));
     let error = picture.await.unwrap_err();
     assert!(matches!(error, BrowserError::Hangs { .. }), "{error}");
     assert!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bootproof_harness::classify::Classify;
 use bootproof_harness::container::Container;
 use bootproof_harness::machine::Machine;
-use bootproof_harness::pages::Whose;
+use bootproof_harness::pages::PageTarget;
 use bootproof_harness::ssh::Remote;
 use bootproof_record::Recorder;
 
@@ -172,11 +172,11 @@ impl Subject {
         url.ok_or_else(|| StepError::error(format!("port {port} is not forwarded")))
     }
 
-    /// Whose its page is now.
-    pub(crate) fn whose(&self) -> Whose {
+    /// What a picture of its page is filed under now.
+    pub(crate) fn page_target(&self) -> PageTarget {
         match &self.system {
-            System::Machine(machine) => machine.whose(),
-            System::Container(container) => Whose {
+            System::Machine(machine) => machine.page_target(),
+            System::Container(container) => PageTarget {
                 machine: container.label().to_owned(),
                 domain: None,
                 label: container.place().to_owned(),
@@ -194,9 +194,9 @@ impl Subject {
     }
 
     /// Looks once more whether it has come to harm that no step was waiting to see.
-    pub(crate) async fn unharmed(&self) -> Result<(), StepError> {
+    pub(crate) async fn check_health(&self) -> Result<(), StepError> {
         match &self.system {
-            System::Machine(machine) => machine.unharmed().await.map_err(at_fault),
+            System::Machine(machine) => machine.check_health().await.map_err(at_fault),
             System::Container(_) => Ok(()),
         }
     }

@@ -81,7 +81,7 @@ impl World {
     /// With what its console says.
     pub async fn last_look(&self) -> Result<(), StepError> {
         for subject in self.subjects.values() {
-            subject.unharmed().await?;
+            subject.check_health().await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use bootproof_record::secret::redact;
 use camino::Utf8PathBuf;
 
 use super::session::Session;
-use super::{BrowserError, Place};
+use super::{BrowserError, BrowserOptions};
 use crate::exec::{Cmd, Daemon, find_program};
 use crate::http::Http;
 use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource};
@@ -86,12 +86,12 @@ impl std::fmt::Debug for Driver {
 
 impl Driver {
     /// Starts it in a folder of its own, on a port of the run's, on another when somebody was faster.
-    pub async fn start(place: &Place, programs: Programs) -> Result<Self, BrowserError> {
-        let ports = Ports::new(&place.state, PortRange::from_env()?);
+    pub async fn start(options: &BrowserOptions, programs: Programs) -> Result<Self, BrowserError> {
+        let ports = Ports::new(&options.state, PortRange::from_env()?);
         let mut tries = 0;
         loop {
             tries += 1;
-            match Self::start_on(place, &programs, ports.lease(&place.ledger)?).await {
+            match Self::start_on(options, &programs, ports.lease(&options.ledger)?).await {
                 Err(error) if port_was_taken(&error) && tries < PORTS_TRIED => {}
                 other => return other,
             }
@@ -99,18 +99,18 @@ impl Driver {
     }
 
     async fn start_on(
-        place: &Place,
+        options: &BrowserOptions,
         programs: &Programs,
         port: PortLease,
     ) -> Result<Self, BrowserError> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = place.scratch.join(format!("browser-{number}"));
+        let path = options.scratch.join(format!("browser-{number}"));
         let fail = |path: &Utf8PathBuf| {
             let path = path.clone();
             move |source| BrowserError::Io { path, source }
         };
-        let folder = place
+        let folder = options
             .ledger
             .guard(Resource::Folder { path: path.clone() })?;
         let (home, temp, log) = (path.join("home"), path.join("t"), path.join("driver.log"));
@@ -138,7 +138,7 @@ impl Driver {
         let daemon = cmd.spawn(&output)?;
         let pid = daemon.pid().map(|pid| pid.as_raw_nonzero().get());
         let process = pid.and_then(|pid| Resource::process(pid, format!("browser {path}")));
-        let process = process.map(|it| place.ledger.guard(it)).transpose()?;
+        let process = process.map(|it| options.ledger.guard(it)).transpose()?;
         let mut driver = Self {
             programs: programs.clone(),
             folder,
@@ -148,7 +148,7 @@ impl Driver {
             port,
             pages: 0,
         };
-        match driver.answers(place.scale).await {
+        match driver.answers(options.scale).await {
             Ok(()) => Ok(driver),
             Err(error) => {
                 driver.stop().await;

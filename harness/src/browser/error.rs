@@ -113,7 +113,7 @@ fn said(log: &str) -> String {
 }
 
 impl BrowserError {
-    /// Whether the browser itself did not do its work, so that another has to take its place.
+    /// Whether the browser itself did not do its work, so that another has to take its options.
     #[must_use]
     pub fn is_the_browsers(&self) -> bool {
         !matches!(

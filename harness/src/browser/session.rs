@@ -86,15 +86,15 @@ impl View {
 }
 
 /// How far a page has come to rest.
-struct Resting<'a> {
+struct IdleDetector<'a> {
     traffic: &'a mut Traffic,
     last: Option<View>,
     since: Option<Instant>,
 }
 
-impl Resting<'_> {
+impl IdleDetector<'_> {
     /// Takes in a look: how long nothing has changed, when nothing does.
-    fn saw(&mut self, view: &View, entries: &Value) -> Option<Duration> {
+    fn observe(&mut self, view: &View, entries: &Value) -> Option<Duration> {
         self.traffic.take(entries);
         let still = view.ready && self.traffic.is_quiet() && self.last.as_ref() == Some(view);
         self.since = still.then(|| self.since.unwrap_or_else(Instant::now));
@@ -241,7 +241,7 @@ impl Session {
         wanted: &impl Fn(&str, &str) -> bool,
     ) -> Result<(View, bool), BrowserError> {
         let deadline = Instant::now() + patience;
-        let state = Mutex::new(Resting {
+        let state = Mutex::new(IdleDetector {
             traffic,
             last: None,
             since: None,
@@ -254,7 +254,7 @@ impl Session {
                 Err(error) => return Look::Ready(Err(error)),
             };
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let still = state.saw(&view, &entries);
+            let still = state.observe(&view, &entries);
             let still = still.filter(|still| *still >= STILL);
             let enough =
                 still.is_some_and(|still| wanted(&view.title, &view.text) || still >= LINGER);

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use super::checks::version;
-use super::{BROWSER, Bench, Check, remembered};
-use crate::browser::{Browser, BrowserError, Place};
+use super::{BROWSER, Check, ProbeContext, remembered};
+use crate::browser::{Browser, BrowserError, BrowserOptions};
 
 /// What the browser is to show: a title that only a page whose scripts have run has.
 const SCRIPTED: &str =
     "data:text/html,<title>no</title><script>document.title='scripts '+'run'</script>";
 
 /// Pictures of pages are evidence; without a browser there are none. A page is really opened.
-pub(super) async fn check(bench: &Bench) -> Check {
-    let browser = Browser::new(Place {
-        ledger: bench.ledger.clone(),
-        scratch: bench.scratch.clone(),
-        state: bench.state.clone(),
+pub(super) async fn check(context: &ProbeContext) -> Check {
+    let browser = Browser::new(BrowserOptions {
+        ledger: context.ledger.clone(),
+        scratch: context.scratch.clone(),
+        state: context.state.clone(),
         scale: 1.0,
     });
-    let memory = bench.cache.join("browser-probe.json");
+    let memory = context.cache.join("browser-probe.json");
     let programs = Browser::programs().ok();
     let key = programs.and_then(|programs| remembered::key(&programs));
-    if !bench.fresh
+    if !context.fresh
         && let Some(found) = remembered::recall(&memory, key.as_deref())
     {
         return Check::ok(BROWSER, found, &[]);
@@ -29,7 +29,7 @@ pub(super) async fn check(bench: &Bench) -> Check {
     let opened = browser.open(SCRIPTED, Duration::from_secs(20)).await;
     browser.stop().await;
     let without = "there will be no pictures of pages";
-    let packages = bench
+    let packages = context
         .facts
         .install("chromium chromium-driver", "chromium chromedriver");
     match opened {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bootproof_record::{Accel, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Bench, Check, Tier};
+use super::{Check, ProbeContext, Tier};
 use crate::exec::{Cmd, ExecError};
 use crate::ledger::{PortError, PortRange, Ports, Resource};
 use crate::machine::Hypervisor;
@@ -60,37 +60,37 @@ fn program(
 
 /// Builds an image of one program and runs it, in storage of the harness's own; and whether systemd can be the first
 /// process of a container, which images in application mode need and machines do not.
-pub(super) async fn podman(bench: &Bench) -> Vec<Check> {
-    let install = bench.facts.install("podman runc", "podman");
+pub(super) async fn podman(context: &ProbeContext) -> Vec<Check> {
+    let install = context.facts.install("podman runc", "podman");
     let version = match version("podman").await {
         Ok(version) => version,
         Err(error) => {
             return vec![Check::missing("podman", say(error), &CONTAINERS).fix(install)];
         }
     };
-    match build_and_run(bench).await {
+    match build_and_run(context).await {
         Ok((runtime, systemd_runs)) => {
             let found = format!("{version}, {runtime}: built an image and ran it");
             vec![
                 Check::ok("podman", found, &CONTAINERS),
-                systemd(bench, systemd_runs),
+                systemd(context, systemd_runs),
             ]
         }
         Err(failure) => {
             let failure = without_log_lines(&failure);
-            let fix = podman_fix(bench, &failure).unwrap_or(install);
+            let fix = podman_fix(context, &failure).unwrap_or(install);
             vec![Check::missing("podman", format!("{version}: {failure}"), &CONTAINERS).fix(fix)]
         }
     }
 }
 
-fn systemd(bench: &Bench, runs: bool) -> Check {
+fn systemd(context: &ProbeContext, runs: bool) -> Check {
     let (name, tiers) = ("systemd", [Tier::Application]);
     if runs {
         let found = "may make control groups in a container";
         return Check::ok(name, found, &tiers);
     }
-    let fix = match bench.facts.cgroup_version {
+    let fix = match context.facts.cgroup_version {
         1 => "run bootproof as root, or boot this host with systemd.unified_cgroup_hierarchy=1",
         _ => "run bootproof as root, or in a login of its own (loginctl enable-linger)",
     };
@@ -112,7 +112,7 @@ pub(super) fn without_log_lines(said: &str) -> String {
 }
 
 /// What helps against a failure whose cause is known.
-fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
+fn podman_fix(context: &ProbeContext, failure: &str) -> Option<String> {
     if failure.contains("/dev/net/tun") {
         return Some(
             "chmod 666 /dev/net/tun as root, as udev would have it, or ./ci/setup".to_owned(),
@@ -120,12 +120,12 @@ fn podman_fix(bench: &Bench, failure: &str) -> Option<String> {
     }
     let tool = if failure.contains("unable to execute nft") {
         "nftables"
-    } else if bench.facts.cgroup_version == 1 {
+    } else if context.facts.cgroup_version == 1 {
         "runc"
     } else {
         return None;
     };
-    Some(bench.facts.install(tool, tool))
+    Some(context.facts.install(tool, tool))
 }
 
 /// What the image and the containers that podman is tried with are called.
@@ -141,29 +141,29 @@ pub(super) async fn forget_image(podman: &Podman, id: &RunId) {
 }
 
 /// The runtime's name, and whether systemd can run in its containers.
-async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
-    let context = bench.scratch.join("image");
+async fn build_and_run(context: &ProbeContext) -> Result<(String, bool), Failure> {
+    let build_folder = context.scratch.join("image");
     let io = |error: std::io::Error| error.to_string();
-    let _building = hold_builds(&bench.podman).map_err(io)?;
+    let _building = hold_builds(&context.podman).map_err(io)?;
     for file in program_with_libraries().await? {
-        let inside = context
+        let inside = build_folder
             .join("root")
             .join(file.strip_prefix("/").unwrap_or(&file));
-        let folder = inside.parent().unwrap_or(&context);
+        let folder = inside.parent().unwrap_or(&build_folder);
         std::fs::create_dir_all(folder).map_err(io)?;
         std::fs::copy(&file, &inside).map_err(io)?;
     }
     let recipe = "FROM scratch\nCOPY root/ /\nRUN [\"/bin/true\"]\nCMD [\"/bin/true\"]\n";
-    std::fs::write(context.join("Containerfile"), recipe).map_err(io)?;
-    let podman = || bench.podman.podman().deadline(PATIENCE);
-    let name = trial(bench.ledger.run());
+    std::fs::write(build_folder.join("Containerfile"), recipe).map_err(io)?;
+    let podman = || context.podman.podman().deadline(PATIENCE);
+    let name = trial(context.ledger.run());
     let image = format!("localhost/{name}");
     let container = Resource::Container { name: name.clone() };
-    let id = bench.ledger.own(container).map_err(|e| e.to_string())?;
+    let id = context.ledger.own(container).map_err(|e| e.to_string())?;
     let mut systemd_runs = false;
     let tried = async {
         let build = podman().args(["build", "--quiet", "--no-cache", "--network=none", "--tag"]);
-        build.args([&image, context.as_str()]).run().await?;
+        build.args([&image, build_folder.as_str()]).run().await?;
         // With a port published, as the containers of a run have it: that takes a firewall's tools too.
         let publish = "--publish=127.0.0.1::80";
         let run = || podman().args(["run", "--rm", "--name", &name]);
@@ -176,8 +176,8 @@ async fn build_and_run(bench: &Bench) -> Result<(String, bool), Failure> {
         Ok(info.run().await?.text())
     };
     let runtime = tried.await.map_err(say);
-    forget_image(&bench.podman, bench.ledger.run()).await;
-    let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
+    forget_image(&context.podman, context.ledger.run()).await;
+    let removed = sweep::remove(&context.ledger, id, &context.podman).await;
     let runtime = runtime?;
     removed.map_err(|error| error.to_string())?;
     Ok((runtime, systemd_runs))
@@ -213,8 +213,8 @@ pub(super) fn libraries(ldd: &str) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
-pub(super) async fn registry(bench: &Bench) -> Check {
-    let fix = bench
+pub(super) async fn registry(context: &ProbeContext) -> Check {
+    let fix = context
         .facts
         .install("docker-registry", "docker-distribution");
     let mut found = version("docker-registry").await;
@@ -231,19 +231,19 @@ pub(super) async fn registry(bench: &Bench) -> Check {
     }
 }
 
-pub(super) async fn skopeo(bench: &Bench) -> Check {
-    let fix = bench.facts.install("skopeo", "skopeo");
+pub(super) async fn skopeo(context: &ProbeContext) -> Check {
+    let fix = context.facts.install("skopeo", "skopeo");
     program("skopeo", version("skopeo").await, &CONTAINERS, fix)
 }
 
-pub(super) async fn libvirt(bench: &Bench) -> Check {
+pub(super) async fn libvirt(context: &ProbeContext) -> Check {
     let uri = Hypervisor::default_uri();
     let uri = uri.as_str();
     let ask = Cmd::new("virsh").args(["-c", uri, "version"]);
     let output = match ask.run().await {
         Ok(output) => output.text(),
         Err(error) => {
-            let fix = libvirt_fix(bench, &error);
+            let fix = libvirt_fix(context, &error);
             return Check::missing("libvirt", format!("{uri}: {}", say(error)), &MACHINES).fix(fix);
         }
     };
@@ -256,7 +256,7 @@ pub(super) async fn libvirt(bench: &Bench) -> Check {
         value("Using library:"),
         value("Running hypervisor:")
     );
-    match kept_out(bench, uri).await {
+    match inaccessible_parent(context, uri).await {
         Ok(None) => {}
         Ok(Some((folder, uid))) => {
             let found = format!(
@@ -282,11 +282,14 @@ pub(super) async fn libvirt(bench: &Bench) -> Check {
 }
 
 /// Which folder keeps qemu's user from what runs make and from what is cached, and that user.
-async fn kept_out(bench: &Bench, uri: &str) -> Result<Option<(Utf8PathBuf, u32)>, Failure> {
+async fn inaccessible_parent(
+    context: &ProbeContext,
+    uri: &str,
+) -> Result<Option<(Utf8PathBuf, u32)>, Failure> {
     let hypervisor = Hypervisor::open(uri, Accel::Tcg)
         .await
         .map_err(|error| error.to_string())?;
-    for folder in [&bench.scratch, &bench.cache] {
+    for folder in [&context.scratch, &context.cache] {
         let below = folder.join("disk");
         let found = hypervisor
             .inaccessible_parent(&below)
@@ -298,10 +301,10 @@ async fn kept_out(bench: &Bench, uri: &str) -> Result<Option<(Utf8PathBuf, u32)>
     Ok(None)
 }
 
-fn libvirt_fix(bench: &Bench, error: &ExecError) -> String {
+fn libvirt_fix(context: &ProbeContext, error: &ExecError) -> String {
     if matches!(error, ExecError::Start { .. }) {
         let debian = "libvirt-daemon-system libvirt-clients";
-        return bench
+        return context
             .facts
             .install(debian, "libvirt-daemon-kvm libvirt-client");
     }
@@ -317,8 +320,8 @@ fn kvm_closed_to_qemu() -> bool {
     std::fs::metadata("/dev/kvm").is_ok_and(|meta| meta.permissions().mode() & 0o066 == 0)
 }
 
-pub(super) async fn qemu(bench: &Bench) -> Check {
-    let fix = bench
+pub(super) async fn qemu(context: &ProbeContext) -> Check {
+    let fix = context
         .facts
         .install("qemu-system-x86 qemu-utils", "qemu-kvm qemu-img");
     let emulator = match super::kvm::emulator() {
@@ -335,8 +338,8 @@ pub(super) async fn qemu(bench: &Bench) -> Check {
 }
 
 /// Sets one up and lets it go again.
-pub(super) async fn loops(bench: &Bench) -> Check {
-    match loop_device(bench).await {
+pub(super) async fn loops(context: &ProbeContext) -> Check {
+    match loop_device(context).await {
         Ok(device) => {
             let through = if is_root() { "" } else { ", through sudo" };
             let found = format!("{device} was set up and let go{through}");
@@ -355,36 +358,36 @@ pub(super) async fn loops(bench: &Bench) -> Check {
     }
 }
 
-async fn loop_device(bench: &Bench) -> Result<String, Failure> {
+async fn loop_device(context: &ProbeContext) -> Result<String, Failure> {
     sudo::check().await.map_err(|e| e.to_string())?;
-    let path = bench.scratch.join("loop.raw");
+    let path = context.scratch.join("loop.raw");
     let file = std::fs::File::create(&path).map_err(|e| e.to_string())?;
     file.set_len(1 << 20).map_err(|e| e.to_string())?;
     let resource = Resource::Loop { file: path.clone() };
-    let id = bench.ledger.own(resource).map_err(|e| e.to_string())?;
+    let id = context.ledger.own(resource).map_err(|e| e.to_string())?;
     let set_up = Cmd::new("losetup").args(["--find", "--show", path.as_str()]);
     let device = set_up.as_root().run().await.map_err(say);
-    let removed = sweep::remove(&bench.ledger, id, &bench.podman).await;
+    let removed = sweep::remove(&context.ledger, id, &context.podman).await;
     let device = device?.text();
     removed.map_err(|error| error.to_string())?;
     Ok(device)
 }
 
 /// Only the lab's base images are made with it.
-pub(super) async fn mmdebstrap(bench: &Bench) -> Check {
+pub(super) async fn mmdebstrap(context: &ProbeContext) -> Check {
     let name = "mmdebstrap";
     match version(name).await {
         Ok(found) => Check::ok(name, found, &[]),
         Err(error) => {
             let found = format!("{}: the profile debian cannot be made", say(error));
-            Check::warn(name, found, &[]).fix(bench.facts.install(name, name))
+            Check::warn(name, found, &[]).fix(context.facts.install(name, name))
         }
     }
 }
 
-pub(super) fn ports(bench: &Bench, range: Result<PortRange, PortError>) -> Check {
+pub(super) fn ports(context: &ProbeContext, range: Result<PortRange, PortError>) -> Check {
     let leased = range.and_then(|range| {
-        let lease = Ports::new(&bench.state, range).lease(&bench.ledger)?;
+        let lease = Ports::new(&context.state, range).lease(&context.ledger)?;
         Ok(format!("127.0.0.1:{range}, {} was free", lease.port()))
     });
     match leased {

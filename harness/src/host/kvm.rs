@@ -8,7 +8,7 @@ use bootproof_record::Accel;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::sector::{HELLO, boot_sector};
-use super::{Bench, Check, Tier, remembered};
+use super::{Check, ProbeContext, Tier, remembered};
 use crate::exec::{Cmd, find_program};
 use crate::wait::{Look, until};
 
@@ -60,8 +60,8 @@ pub(super) fn emulator() -> Option<Utf8PathBuf> {
     find_program(&EMULATORS)
 }
 
-pub(super) async fn check(bench: &Bench) -> (Check, KvmOutcome) {
-    let outcome = outcome(bench).await;
+pub(super) async fn check(context: &ProbeContext) -> (Check, KvmOutcome) {
+    let outcome = outcome(context).await;
     let tiers = [Tier::MachineKvm];
     let check = match &outcome {
         KvmOutcome::Works { proof } => Check::ok("kvm", proof.clone(), &tiers),
@@ -77,7 +77,7 @@ pub(super) async fn check(bench: &Bench) -> (Check, KvmOutcome) {
     (check, outcome)
 }
 
-async fn outcome(bench: &Bench) -> KvmOutcome {
+async fn outcome(context: &ProbeContext) -> KvmOutcome {
     if let Err(error) = std::fs::File::options()
         .read(true)
         .write(true)
@@ -87,7 +87,7 @@ async fn outcome(bench: &Bench) -> KvmOutcome {
             std::io::ErrorKind::NotFound => "there is no /dev/kvm".to_owned(),
             std::io::ErrorKind::PermissionDenied => format!(
                 "{} may not open /dev/kvm (join the group kvm)",
-                bench.facts.user
+                context.facts.user
             ),
             _ => format!("/dev/kvm does not open: {error}"),
         };
@@ -97,15 +97,15 @@ async fn outcome(bench: &Bench) -> KvmOutcome {
         let why = "no qemu to try /dev/kvm with".to_owned();
         return KvmOutcome::Fails { why };
     };
-    let kernel = kernel(&bench.cache);
-    let memory = bench.cache.join("kvm-probe.json");
+    let kernel = kernel(&context.cache);
+    let memory = context.cache.join("kvm-probe.json");
     let programs: Vec<_> = kernel.iter().cloned().chain([emulator.clone()]).collect();
     let key = remembered::key(&programs);
-    let known = remembered::recall(&memory, key.as_deref()).filter(|_| !bench.fresh);
+    let known = remembered::recall(&memory, key.as_deref()).filter(|_| !context.fresh);
     remember(&memory, key, known, async {
         match &kernel {
-            Some(kernel) => boots(bench, &emulator, kernel).await,
-            None => runs_at_all(bench, &emulator).await,
+            Some(kernel) => boots(context, &emulator, kernel).await,
+            None => runs_at_all(context, &emulator).await,
         }
     })
     .await
@@ -158,10 +158,10 @@ fn guest(emulator: &Utf8Path) -> Cmd {
         .args(["none", "-no-reboot", "-serial", "stdio"])
 }
 
-async fn boots(bench: &Bench, emulator: &Utf8Path, kernel: &Utf8Path) -> KvmOutcome {
+async fn boots(context: &ProbeContext, emulator: &Utf8Path, kernel: &Utf8Path) -> KvmOutcome {
     let guest = guest(emulator).args(["-kernel", kernel.as_str(), "-append"]);
     let guest = guest.arg("console=ttyS0 earlyprintk=serial panic=-1");
-    let seen = watch(bench, guest, |text| {
+    let seen = watch(context, guest, |text| {
         let version = text.lines().find_map(|l| l.split_once("Linux version "));
         let through = THROUGH.iter().any(|end| text.contains(end));
         version.filter(|_| through).map(|(_, rest)| {
@@ -177,15 +177,15 @@ async fn boots(bench: &Bench, emulator: &Utf8Path, kernel: &Utf8Path) -> KvmOutc
     }
 }
 
-async fn runs_at_all(bench: &Bench, emulator: &Utf8Path) -> KvmOutcome {
-    let disk = bench.scratch.join("boot-sector.raw");
+async fn runs_at_all(context: &ProbeContext, emulator: &Utf8Path) -> KvmOutcome {
+    let disk = context.scratch.join("boot-sector.raw");
     if let Err(error) = std::fs::write(&disk, boot_sector()) {
         let why = format!("cannot write {disk}: {error}");
         return KvmOutcome::Fails { why };
     }
     let drive = format!("file={disk},format=raw,if=ide");
     let guest = guest(emulator).args(["-drive", &drive]);
-    let seen = watch(bench, guest, |text| {
+    let seen = watch(context, guest, |text| {
         text.contains(HELLO).then(|| HELLO.to_owned())
     });
     let why = match seen.await {
@@ -199,18 +199,18 @@ async fn runs_at_all(bench: &Bench, emulator: &Utf8Path) -> KvmOutcome {
 
 /// Starts the guest and reads what it writes until `proof` finds it, it ends, or it has had its time.
 async fn watch(
-    bench: &Bench,
+    context: &ProbeContext,
     guest: Cmd,
     proof: impl Fn(&str) -> Option<String>,
 ) -> Result<String, String> {
-    let path = bench.scratch.join("kvm.log");
+    let path = context.scratch.join("kvm.log");
     let log = std::fs::File::create(&path).map_err(|e| e.to_string())?;
     let mut daemon = guest.spawn(&log).map_err(|e| e.to_string())?;
     // Entered at once after it began; the ledger's own folder is named in no argument of qemu's.
     let entry = daemon
         .pid()
         .and_then(|pid| crate::ledger::Resource::process(pid.as_raw_nonzero().get(), "KVM probe"))
-        .map(|resource| bench.ledger.guard(resource));
+        .map(|resource| context.ledger.guard(resource));
     let read = || String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned();
     let seen = until("the guest to boot", PATIENCE, || {
         let ended = daemon.exit_code().ok().flatten();

@@ -8,7 +8,7 @@ use bootproof_record::Accel;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::sector::{HELLO, boot_sector};
-use super::{Bench, Check, RESTORE, kvm, remembered};
+use super::{Check, ProbeContext, RESTORE, kvm, remembered};
 use crate::disk::{Backing, overlay};
 use crate::ledger::Resource;
 use crate::machine::{DomainSpec, Hypervisor, domain_xml};
@@ -22,15 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MEMORY: u64 = 32;
 
 /// Only that children boot is at stake: no tier needs it.
-pub(super) async fn check(bench: &Bench, accel: Accel) -> Check {
-    let memory = bench.cache.join("restore-probe.json");
+pub(super) async fn check(context: &ProbeContext, accel: Accel) -> Check {
+    let memory = context.cache.join("restore-probe.json");
     let key = key(accel);
-    if !bench.fresh
+    if !context.fresh
         && let Some(found) = remembered::recall(&memory, key.as_deref())
     {
         return Check::ok(RESTORE, found, &[]);
     }
-    match tried(bench, accel).await {
+    match tried(context, accel).await {
         Ok(took) => {
             let found = format!(
                 "saved a machine's memory and had another go on from it, in {:.1} s",
@@ -52,15 +52,15 @@ fn key(accel: Accel) -> Option<String> {
     Some(format!("{key} {}", accel.as_str()))
 }
 
-async fn tried(bench: &Bench, accel: Accel) -> Result<Duration, String> {
+async fn tried(context: &ProbeContext, accel: Accel) -> Result<Duration, String> {
     let began = Instant::now();
     let hypervisor = Hypervisor::open(&Hypervisor::default_uri(), accel)
         .await
         .map_err(|error| error.to_string())?;
     let pair = Pair {
-        bench,
+        context,
         hypervisor,
-        folder: bench.scratch.join("restore"),
+        folder: context.scratch.join("restore"),
     };
     let io = |error: std::io::Error| error.to_string();
     std::fs::create_dir_all(&pair.folder).map_err(io)?;
@@ -77,7 +77,7 @@ async fn tried(bench: &Bench, accel: Accel) -> Result<Duration, String> {
 
 /// The guest that is saved, and the one that goes on from it.
 struct Pair<'a> {
-    bench: &'a Bench,
+    context: &'a ProbeContext,
     hypervisor: Hypervisor,
     folder: Utf8PathBuf,
 }
@@ -139,7 +139,7 @@ impl Pair<'_> {
             uri: self.hypervisor.uri().to_owned(),
             name: spec.domain(),
         };
-        let entry = self.bench.ledger.own(domain).map_err(|e| e.to_string())?;
+        let entry = self.context.ledger.own(domain).map_err(|e| e.to_string())?;
         let done = async {
             self.hypervisor
                 .define(&file)
@@ -150,13 +150,13 @@ impl Pair<'_> {
             work().await
         };
         let done = done.await;
-        let removed = sweep::remove(&self.bench.ledger, entry, &self.bench.podman).await;
+        let removed = sweep::remove(&self.context.ledger, entry, &self.context.podman).await;
         done.and(removed.map_err(|e| e.to_string()))
     }
 
     fn spec(&self, name: &str, memory: Option<Utf8PathBuf>) -> DomainSpec {
         DomainSpec {
-            run: self.bench.ledger.run().clone(),
+            run: self.context.ledger.run().clone(),
             machine: name.to_owned(),
             accel: self.hypervisor.accel(),
             memory_mib: MEMORY,

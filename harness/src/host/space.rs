@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{Bench, Check, Tier};
+use super::{Check, ProbeContext, Tier};
 
 const GIB: u64 = 1 << 30;
 
@@ -16,8 +16,8 @@ const MEMORY_NEEDED: u64 = 5 * GIB / 2;
 
 const ROOM: [Tier; 3] = [Tier::Application, Tier::MachineTcg, Tier::MachineKvm];
 
-pub(super) fn disk(bench: &Bench) -> Check {
-    let found: Vec<(&Utf8Path, u64)> = [&bench.cache, &bench.state]
+pub(super) fn disk(context: &ProbeContext) -> Check {
+    let found: Vec<(&Utf8Path, u64)> = [&context.cache, &context.state]
         .into_iter()
         .filter_map(|folder| Some((folder.as_path(), free(folder)?)))
         .collect();
@@ -56,12 +56,12 @@ pub(super) fn memory() -> Check {
     )
 }
 
-pub(super) fn cores(bench: &Bench) -> Check {
-    let found = match bench.facts.cores {
+pub(super) fn cores(context: &ProbeContext) -> Check {
+    let found = match context.facts.cores {
         1 => "1 processor".to_owned(),
         n => format!("{n} processors"),
     };
-    if bench.facts.cores < 2 {
+    if context.facts.cores < 2 {
         return Check::warn("cores", found, &ROOM)
             .fix("machines will be slow: two or more are wanted");
     }

@@ -89,14 +89,14 @@ pub struct TierReport {
 /// What stands in the way of a tier.
 #[derive(Debug, Clone, Error)]
 #[error("this host cannot run the tier `{tier}`: {}", .reasons.join("; "))]
-pub struct Why {
+pub struct TierUnavailable {
     /// The tier.
     pub tier: Tier,
     /// What is missing, each with its fix.
     pub reasons: Vec<String>,
 }
 
-impl Why {
+impl TierUnavailable {
     pub(super) fn plain(tier: Tier, reason: String) -> Self {
         Self {
             tier,
@@ -105,7 +105,7 @@ impl Why {
     }
 }
 
-pub(super) fn judge(tier: Tier, checks: &[Check]) -> Result<(), Why> {
+pub(super) fn judge(tier: Tier, checks: &[Check]) -> Result<(), TierUnavailable> {
     let reasons: Vec<String> = checks
         .iter()
         .filter(|c| c.status == Status::Missing && c.tiers.contains(&tier))
@@ -117,7 +117,7 @@ pub(super) fn judge(tier: Tier, checks: &[Check]) -> Result<(), Why> {
     if reasons.is_empty() {
         Ok(())
     } else {
-        Err(Why { tier, reasons })
+        Err(TierUnavailable { tier, reasons })
     }
 }
 

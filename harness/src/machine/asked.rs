@@ -5,11 +5,11 @@ use std::time::Duration;
 use bootproof_record::random::random_hex;
 use bootproof_record::{Boot, Event, Work};
 
-use super::boot::{Before, QUESTION};
+use super::boot::{PreviousBoot, QUESTION};
 use super::conversation::Conversation;
 use super::facts::{self, Facts};
-use super::promise::{self, Held, Shown};
-use super::questions::{Answers, Part, Questions, Which};
+use super::promise::{self, Expectations, Observed};
+use super::questions::{Answers, BootCondition, Part, Questions};
 use super::watch::MOMENT;
 use super::{CONSOLE, Machine, MachineError};
 use crate::bootc::Host;
@@ -22,9 +22,9 @@ use crate::wait;
 pub(super) const ANSWERS: Duration = Duration::from_secs(90);
 
 /// What the answers say.
-pub(super) struct Told {
+pub(super) struct BootReport {
     pub boot: Boot,
-    pub shown: Shown,
+    pub observed: Observed,
     pub soft_reboots: u32,
 }
 
@@ -32,11 +32,11 @@ impl Machine {
     /// Questions for one script.
     pub(super) fn questions(
         &self,
-        which: Which,
+        which: BootCondition,
         settle: bool,
         parts: &[Part],
     ) -> Result<Questions, MachineError> {
-        let boundary = random_hex(16).map_err(|error| self.odd(error.to_string()))?;
+        let boundary = random_hex(16).map_err(|error| self.unexpected_answer(error.to_string()))?;
         Ok(Questions {
             boundary,
             which,
@@ -70,7 +70,7 @@ impl Machine {
     ///
     /// # Errors
     /// When it does not answer in time, wholly, or in the boot that was asked.
-    pub(super) async fn hear_out(
+    pub(super) async fn read_answers(
         &self,
         mut talk: Conversation,
         patience: Duration,
@@ -78,7 +78,7 @@ impl Machine {
         let deadline = self.run.guest_deadline(patience);
         let what = format!("{}: {}", self.spec.name, talk.questions().words());
         let span = self.run.recorder.span(Work::GuestCommand, what);
-        let heard = wait::within("its answers", deadline, talk.end());
+        let heard = wait::timeout("its answers", deadline, talk.end());
         let done = self.watched(heard).await?.unwrap_or_else(|_| {
             Err(SshError::Deadline {
                 machine: self.spec.name.clone(),
@@ -89,7 +89,7 @@ impl Machine {
         });
         let output = self.judged(done).await?;
         talk.record(&output);
-        if let (Which::Only(id), Some(boot)) = (&talk.questions().which, talk.boot())
+        if let (BootCondition::Only(id), Some(boot)) = (&talk.questions().which, talk.boot())
             && id != boot
         {
             return Err(MachineError::Rebooted {
@@ -100,7 +100,7 @@ impl Machine {
         }
         let answers = Answers::parse(&output.stdout, talk.questions());
         let answers = answers.map_err(|what| {
-            self.odd(match output.code {
+            self.unexpected_answer(match output.code {
                 0 => what,
                 _ => format!("{what}: {}", output.error_tail()),
             })
@@ -132,7 +132,7 @@ impl Machine {
     }
 
     /// What the client says of itself, told once.
-    pub(super) fn hear_client(&mut self, answers: &Answers) -> Result<(), MachineError> {
+    pub(super) fn read_client(&mut self, answers: &Answers) -> Result<(), MachineError> {
         if self.client.is_some() {
             return Ok(());
         }
@@ -147,12 +147,12 @@ impl Machine {
     }
 
     /// The client's status among the answers; it is known from now on.
-    pub(super) fn hear_status(&self, answers: &Answers) -> Result<Host, MachineError> {
+    pub(super) fn read_status(&self, answers: &Answers) -> Result<Host, MachineError> {
         self.learn_status(&self.output_of(answers, Part::Status)?)
     }
 
     /// An error when the journal among the answers holds an alarm.
-    pub(super) fn hear_journal(&self, answers: &Answers) -> Result<(), MachineError> {
+    pub(super) fn read_journal(&self, answers: &Answers) -> Result<(), MachineError> {
         let text = self.output_of(answers, Part::Journal)?.text();
         let allowed = &self.spec.exceptions.console;
         // A unit that may fail may do so by a crash.
@@ -174,7 +174,7 @@ impl Machine {
     }
 
     /// An error when a marker could not be written.
-    pub(super) fn hear_marks(&self, answers: &Answers) -> Result<(), MachineError> {
+    pub(super) fn read_markers(&self, answers: &Answers) -> Result<(), MachineError> {
         for part in [Part::VarMark, Part::EtcMark] {
             self.output_of(answers, part)?;
         }
@@ -182,14 +182,18 @@ impl Machine {
     }
 
     /// What a machine says of the boot it is in.
-    pub(super) fn hear_boot(&self, id: String, answers: &Answers) -> Result<Told, MachineError> {
+    pub(super) fn read_boot(
+        &self,
+        id: String,
+        answers: &Answers,
+    ) -> Result<BootReport, MachineError> {
         let asked = |part| Ok::<_, MachineError>(self.output_of(answers, part)?.text());
-        let facts = Facts::read(&asked)?.map_err(|what| self.odd(what))?;
+        let facts = Facts::read(&asked)?.map_err(|what| self.unexpected_answer(what))?;
         if id.is_empty() {
-            return Err(self.odd("its boot id is missing".to_owned()));
+            return Err(self.unexpected_answer("its boot id is missing".to_owned()));
         }
-        let host = self.hear_status(answers)?;
-        let shown = Shown {
+        let host = self.read_status(answers)?;
+        let observed = Observed {
             digest: host.booted_digest().map(str::to_owned),
             image: host.booted_image().map(str::to_owned),
             failed_units: facts.failed_units.clone(),
@@ -200,17 +204,17 @@ impl Machine {
         let boot = Boot {
             index: self.next_index(),
             boot_id: id,
-            digest: shown.digest.clone(),
-            image: shown.image.clone(),
+            digest: observed.digest.clone(),
+            image: observed.image.clone(),
             os_release: facts.os_release,
             kernel: facts.kernel,
             failed_units: facts.failed_units,
             etc_drift: self.etc_drift(&host, answers)?,
             ..Boot::default()
         };
-        Ok(Told {
+        Ok(BootReport {
             boot,
-            shown,
+            observed,
             soft_reboots: facts.soft_reboots,
         })
     }
@@ -240,13 +244,13 @@ impl Machine {
     }
 
     /// An error when promises were broken by what a boot showed.
-    pub(super) fn held_to(
+    pub(super) fn check_promises(
         &self,
-        shown: &Shown,
-        held: Held<'_>,
+        observed: &Observed,
+        expected: Expectations<'_>,
         boot: u32,
     ) -> Result<(), MachineError> {
-        let broken = promise::broken(shown, held);
+        let broken = promise::find_broken(observed, expected);
         if broken.is_empty() {
             return Ok(());
         }
@@ -263,31 +267,32 @@ impl Machine {
     /// # Errors
     /// [`MachineError::Rebooted`], [`MachineError::Promises`], [`MachineError::Journal`], and when it cannot be asked.
     pub async fn look_again(&mut self) -> Result<(), MachineError> {
-        let Before::Boot(id) = self.last_boot() else {
-            return Err(self.odd("it is to be looked at again, and has not booted".to_owned()));
+        let PreviousBoot::Boot(id) = self.last_boot() else {
+            return Err(self
+                .unexpected_answer("it is to be looked at again, and has not booted".to_owned()));
         };
-        self.console_unharmed(MOMENT).await?;
+        self.check_console(MOMENT).await?;
         // No promise is about what differs in /etc, and nothing takes a guest as long.
         let mut parts = self.boot_parts();
         parts.retain(|part| *part != Part::Drift);
-        let questions = self.questions(Which::Only(id.clone()), false, &parts)?;
+        let questions = self.questions(BootCondition::Only(id.clone()), false, &parts)?;
         let talk = Conversation::begin(&self.ssh, questions, self.run.guest_deadline(ANSWERS * 2));
-        let answers = self.hear_out(talk, ANSWERS).await?;
-        self.hear_client(&answers)?;
-        let told = self.hear_boot(id, &answers)?;
-        self.soft_reboots = told.soft_reboots;
+        let answers = self.read_answers(talk, ANSWERS).await?;
+        self.read_client(&answers)?;
+        let report = self.read_boot(id, &answers)?;
+        self.soft_reboots = report.soft_reboots;
         let Some(last) = self.boots.last() else {
             return Ok(());
         };
-        let held = Held {
+        let expected = Expectations {
             digest: last.digest.as_deref(),
             image: last.image.as_deref(),
             failed_before: &last.failed_units,
             may_fail: &self.spec.exceptions.failed_units,
             exceptions: &self.spec.exceptions.promises,
         };
-        self.held_to(&told.shown, held, last.index)?;
-        self.hear_journal(&answers)
+        self.check_promises(&report.observed, expected, last.index)?;
+        self.read_journal(&answers)
     }
 
     /// The boot it is in, and its status where that is asked for too; an error when that is not the last one that was
@@ -295,9 +300,9 @@ impl Machine {
     pub(super) async fn this_boot(
         &self,
         status: bool,
-    ) -> Result<(Before, Option<Host>), MachineError> {
+    ) -> Result<(PreviousBoot, Option<Host>), MachineError> {
         let before = self.last_boot();
-        let Before::Boot(known) = &before else {
+        let PreviousBoot::Boot(known) = &before else {
             let host = if status {
                 Some(self.status().await?)
             } else {
@@ -307,17 +312,17 @@ impl Machine {
         };
         let status = if status { Some(Part::Status) } else { None };
         let parts: Vec<Part> = status.into_iter().chain([Part::Journal]).collect();
-        let questions = self.questions(Which::Only(known.clone()), false, &parts)?;
+        let questions = self.questions(BootCondition::Only(known.clone()), false, &parts)?;
         let deadline = self.run.guest_deadline(QUESTION * 3);
         let talk = Conversation::begin(&self.ssh, questions, deadline);
-        let answers = self.hear_out(talk, QUESTION * 2).await?;
-        let host = status.map(|_| self.hear_status(&answers)).transpose()?;
-        self.hear_journal(&answers)?;
+        let answers = self.read_answers(talk, QUESTION * 2).await?;
+        let host = status.map(|_| self.read_status(&answers)).transpose()?;
+        self.read_journal(&answers)?;
         Ok((before, host))
     }
 
-    pub(super) fn odd(&self, what: String) -> MachineError {
-        MachineError::Odd {
+    pub(super) fn unexpected_answer(&self, what: String) -> MachineError {
+        MachineError::UnexpectedAnswer {
             machine: self.spec.name.clone(),
             what,
         }

@@ -8,10 +8,10 @@ use bootproof_record::{Boot, Event, Work};
 use super::asked::ANSWERS;
 use super::conversation::Conversation;
 use super::downtime::Watch;
-use super::promise::Held;
-use super::questions::{Said, Which};
+use super::promise::Expectations;
+use super::questions::{BootCondition, Reply};
 use super::{CONSOLE, Machine, MachineError};
-use crate::pages::Whose;
+use crate::pages::PageTarget;
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Look};
 
@@ -43,7 +43,7 @@ pub enum Expected {
 
 /// What tells the boot that is waited for from the one before.
 #[derive(Debug, Clone)]
-pub(super) enum Before {
+pub(super) enum PreviousBoot {
     /// There was none.
     Nothing,
     /// Another boot id.
@@ -53,11 +53,11 @@ pub(super) enum Before {
 }
 
 /// A boot that is waited for.
-pub(super) struct Awaited {
+pub(super) struct BootWait {
     /// Since what, in words.
     pub since: &'static str,
     pub began: Instant,
-    pub before: Before,
+    pub before: PreviousBoot,
     /// The digest it must show.
     pub expected: Option<String>,
     /// How long it may take, as measured under KVM.
@@ -68,10 +68,10 @@ pub(super) struct Awaited {
 
 /// What showed, while the machine could not be reached, that the guest is alive.
 #[derive(Default)]
-struct Signs(Mutex<Option<String>>);
+struct Liveness(Mutex<Option<String>>);
 
-impl Signs {
-    fn seen(&self, sign: String) {
+impl Liveness {
+    fn record(&self, sign: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sign);
     }
 
@@ -87,30 +87,32 @@ impl Machine {
     /// # Errors
     /// When the machine is not reachable in time, stops, panics, or breaks a promise.
     pub async fn boot(&mut self) -> Result<&Boot, MachineError> {
-        let awaited = Awaited {
+        let boot_wait = BootWait {
             since: "its start",
             began: self.started,
-            before: Before::Nothing,
+            before: PreviousBoot::Nothing,
             expected: self.spec.digest.clone(),
             patience: self.spec.reachable,
             watch: None,
         };
-        self.booted(awaited).await
+        self.booted(boot_wait).await
     }
 
     /// Waits until a boot is done that is another than the one before.
-    pub(super) async fn booted(&mut self, awaited: Awaited) -> Result<&Boot, MachineError> {
-        if let Err(error) = self.wait_for(awaited).await {
-            return Err(self.or_starved(error));
+    pub(super) async fn booted(&mut self, boot_wait: BootWait) -> Result<&Boot, MachineError> {
+        if let Err(error) = self.wait_for(boot_wait).await {
+            return Err(self.blame_host_if_starved(error));
         }
-        self.boots.last().ok_or_else(|| MachineError::Odd {
-            machine: self.spec.name.clone(),
-            what: "it has booted, and there is no boot".to_owned(),
-        })
+        self.boots
+            .last()
+            .ok_or_else(|| MachineError::UnexpectedAnswer {
+                machine: self.spec.name.clone(),
+                what: "it has booted, and there is no boot".to_owned(),
+            })
     }
 
     /// What ran out of time on a machine that was not given any is the host's fault.
-    fn or_starved(&self, error: MachineError) -> MachineError {
+    fn blame_host_if_starved(&self, error: MachineError) -> MachineError {
         let late = matches!(
             error,
             MachineError::NotReached { .. }
@@ -118,41 +120,41 @@ impl Machine {
                 | MachineError::Slow { .. }
         );
         match self.console.starved().filter(|_| late) {
-            Some(alarm) => self.alarmed(alarm),
+            Some(alarm) => self.alarm_error(alarm),
             None => error,
         }
     }
 
-    async fn wait_for(&mut self, mut awaited: Awaited) -> Result<(), MachineError> {
+    async fn wait_for(&mut self, mut boot_wait: BootWait) -> Result<(), MachineError> {
         let span = self
             .run
             .recorder
             .span(Work::Boot, format!("{}: boot", self.spec.name));
-        let mut talk = self.reach(&awaited).await?;
-        let seconds = awaited.began.elapsed().as_secs_f64();
+        let mut talk = self.reach(&boot_wait).await?;
+        let seconds = boot_wait.began.elapsed().as_secs_f64();
         span.done();
         self.settled(&mut talk).await?;
-        let page_down_seconds = match awaited.watch.take() {
+        let page_down_seconds = match boot_wait.watch.take() {
             Some(watch) => watch.end().await,
             None => None,
         };
-        let expected = awaited.expected.take();
+        let expected = boot_wait.expected.take();
         let id = talk.boot().unwrap_or_default().to_owned();
         // The page is looked at from the host while the guest answers.
         let (answers, ()) = tokio::join!(
-            self.hear_out(talk, ANSWERS),
+            self.read_answers(talk, ANSWERS),
             self.look_at_page(self.next_index())
         );
         let answers = answers?;
-        self.hear_client(&answers)?;
+        self.read_client(&answers)?;
         let first = self.boots.is_empty();
-        let told = self.hear_boot(id, &answers)?;
-        self.soft_reboots = told.soft_reboots;
+        let report = self.read_boot(id, &answers)?;
+        self.soft_reboots = report.soft_reboots;
         let boot = Boot {
             page_down_seconds,
             seconds_to_reachable: seconds,
-            soft: matches!(awaited.before, Before::Soft(_)),
-            ..told.boot
+            soft: matches!(boot_wait.before, PreviousBoot::Soft(_)),
+            ..report.boot
         };
         self.run.recorder.record(Event::Booted {
             machine: self.spec.name.clone(),
@@ -160,28 +162,28 @@ impl Machine {
             boot: boot.clone(),
         });
         let failed_before = self.boots.last().map(|b| b.failed_units.clone());
-        let held = Held {
+        let expectations = Expectations {
             digest: expected.as_deref(),
             image: expected.as_deref().and_then(|digest| self.image_of(digest)),
             failed_before: failed_before.as_deref().unwrap_or_default(),
             may_fail: &self.spec.exceptions.failed_units,
             exceptions: &self.spec.exceptions.promises,
         };
-        let kept = self.held_to(&told.shown, held, boot.index);
+        let promises = self.check_promises(&report.observed, expectations, boot.index);
         self.boots.push(boot);
-        kept?;
-        self.hear_journal(&answers)?;
+        promises?;
+        self.read_journal(&answers)?;
         if first {
-            self.hear_marks(&answers)?;
+            self.read_markers(&answers)?;
         }
         Ok(())
     }
 
     /// Waits until somebody can log in, and it is not the old boot they log in to.
-    async fn reach(&self, awaited: &Awaited) -> Result<Conversation, MachineError> {
-        let Awaited { since, began, .. } = *awaited;
-        let deadline = self.run.guest_deadline(awaited.patience);
-        let signs = Signs::default();
+    async fn reach(&self, boot_wait: &BootWait) -> Result<Conversation, MachineError> {
+        let BootWait { since, began, .. } = *boot_wait;
+        let deadline = self.run.guest_deadline(boot_wait.patience);
+        let liveness = Liveness::default();
         let tries = std::sync::atomic::AtomicU32::new(0);
         let what = format!("SSH to {}", self.spec.name);
         let left = deadline.as_duration().saturating_sub(began.elapsed());
@@ -189,7 +191,7 @@ impl Machine {
             // On a busy host a login may need long, and attempts cut short would never succeed.
             let n = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let patience = ATTEMPT + Duration::from_secs(u64::from(n.min(25)));
-            self.look(patience, &awaited.before, &signs).await
+            self.look(patience, &boot_wait.before, &liveness).await
         });
         match self.watched(waited).await? {
             Ok(Ok(talk)) => Ok(talk),
@@ -201,7 +203,7 @@ impl Machine {
                     since,
                     waited: began.elapsed(),
                     last: error.last.into(),
-                    alive: signs.take().or_else(|| self.prompt()),
+                    alive: liveness.take().or_else(|| self.prompt()),
                     console: self.console.tail(CONSOLE).into(),
                 })
             }
@@ -212,13 +214,13 @@ impl Machine {
     async fn look(
         &self,
         patience: Duration,
-        before: &Before,
-        signs: &Signs,
+        before: &PreviousBoot,
+        liveness: &Liveness,
     ) -> Look<Result<Conversation, MachineError>> {
         let which = match before {
-            Before::Nothing => Which::Any,
-            Before::Boot(id) => Which::Not(id.clone()),
-            Before::Soft(count) => Which::SofterThan(*count),
+            PreviousBoot::Nothing => BootCondition::Any,
+            PreviousBoot::Boot(id) => BootCondition::Not(id.clone()),
+            PreviousBoot::Soft(count) => BootCondition::SofterThan(*count),
         };
         let questions = match self.questions(which, true, &self.boot_parts()) {
             Ok(questions) => questions,
@@ -226,31 +228,31 @@ impl Machine {
         };
         let in_all = self.run.guest_deadline(SETTLE + ANSWERS) + patience;
         let mut talk = Conversation::begin(&self.ssh, questions, in_all);
-        let said = match wait::within("an answer over SSH", patience, talk.next()).await {
+        let said = match wait::timeout("an answer over SSH", patience, talk.next()).await {
             Ok(said) => said,
             Err(error) => return Look::Not(error.to_string()),
         };
-        if let Some(Said::Boot(id, soft)) = said {
+        if let Some(Reply::Boot(id, soft)) = said {
             let another = match before {
-                Before::Nothing => true,
-                Before::Boot(before) => id != *before,
-                Before::Soft(count) => soft.is_some_and(|now| now > *count),
+                PreviousBoot::Nothing => true,
+                PreviousBoot::Boot(before) => id != *before,
+                PreviousBoot::Soft(count) => soft.is_some_and(|now| now > *count),
             };
             if another {
                 return Look::Ready(Ok(talk));
             }
-            signs.seen("it still answers on its old boot".to_owned());
+            liveness.record("it still answers on its old boot".to_owned());
             return Look::Not("it still answers on its old boot".to_owned());
         }
         match talk.end().await {
             Ok(output) => Look::Not(output.error_tail()),
             Err(error @ SshError::HostKey { .. }) => {
-                signs.seen("its SSH server answers with another host key".to_owned());
+                liveness.record("its SSH server answers with another host key".to_owned());
                 Look::Never(error.to_string())
             }
             Err(error) => {
                 if matches!(error, SshError::Auth { .. }) {
-                    signs.seen("its SSH server answers and refuses the login".to_owned());
+                    liveness.record("its SSH server answers and refuses the login".to_owned());
                 }
                 Look::Not(error.to_string())
             }
@@ -278,24 +280,26 @@ impl Machine {
         let heard = async {
             while let Some(said) = talk.next().await {
                 match said {
-                    Said::Settled(state) if state == "maintenance" => {
+                    Reply::Settled(state) if state == "maintenance" => {
                         last = "it is in maintenance mode".to_owned();
                         return Ok(false);
                     }
-                    Said::Settled(_) => return Ok(true),
-                    Said::Starting(said) => last = said,
-                    Said::Boot(..) | Said::Done(_) | Said::All => {}
+                    Reply::Settled(_) => return Ok(true),
+                    Reply::Starting(said) => last = said,
+                    Reply::Boot(..) | Reply::Done(_) | Reply::All => {}
                 }
             }
             Err(talk.end().await)
         };
-        let heard = wait::within("starting to come to an end", deadline, heard);
+        let heard = wait::timeout("starting to come to an end", deadline, heard);
         match self.watched(heard).await? {
             Ok(Ok(true)) => return Ok(()),
             Ok(Err(ended)) => {
                 let output = self.judged(ended).await?;
                 let said = output.error_tail();
-                return Err(self.odd(format!("the end of its answers is missing: {said}")));
+                return Err(
+                    self.unexpected_answer(format!("the end of its answers is missing: {said}"))
+                );
             }
             Ok(Ok(false)) | Err(_) => {}
         }
@@ -323,9 +327,9 @@ impl Machine {
             return;
         };
         if let Some(url) = self.url(*port) {
-            let whose = Whose {
+            let whose = PageTarget {
                 boot,
-                ..self.whose()
+                ..self.page_target()
             };
             let patience = self.run.guest_deadline(PAGE);
             let url = url + path;

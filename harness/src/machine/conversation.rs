@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
-use super::questions::{ANSWER_BYTES, Part, Questions, Said};
+use super::questions::{ANSWER_BYTES, Part, Questions, Reply};
 use crate::exec::Output;
 use crate::run::GuestDeadline;
 use crate::ssh::{Remote, Ssh, SshError};
@@ -66,7 +66,7 @@ impl Conversation {
     }
 
     /// What is said next, until all is answered or nothing more comes.
-    pub async fn next(&mut self) -> Option<Said> {
+    pub async fn next(&mut self) -> Option<Reply> {
         while !self.over {
             for byte in self.chunk.by_ref() {
                 if byte != b'\n' {
@@ -75,18 +75,18 @@ impl Conversation {
                 }
                 let line = std::mem::take(&mut self.line);
                 let line = String::from_utf8_lossy(&line);
-                let Some(said) = Said::parse(&line, &self.questions.boundary) else {
+                let Some(said) = Reply::parse(&line, &self.questions.boundary) else {
                     continue;
                 };
                 match &said {
-                    Said::Boot(id, soft) => {
+                    Reply::Boot(id, soft) => {
                         self.boot = Some((id.clone(), *soft));
                         self.since = Some(Instant::now());
                     }
-                    Said::Done(part) => drop(self.done.insert(*part)),
+                    Reply::Done(part) => drop(self.done.insert(*part)),
                     // The answers themselves are read when they are all there.
-                    Said::All => self.over = true,
-                    Said::Starting(_) | Said::Settled(_) => {}
+                    Reply::All => self.over = true,
+                    Reply::Starting(_) | Reply::Settled(_) => {}
                 }
                 return Some(said);
             }

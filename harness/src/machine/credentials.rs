@@ -183,7 +183,7 @@ impl Credentials {
     }
 }
 
-/// A file's content as an argument of tmpfiles.d(5), where backslashes and percent signs have a meaning and a line ends it.
+/// A file's content as an argument of tmpfiles.d(5), where backslashes and percent liveness have a meaning and a line ends it.
 fn argument(content: &str) -> String {
     let mut text = String::with_capacity(content.len() + 16);
     for (place, c) in content.char_indices() {

@@ -149,7 +149,7 @@ pub enum MachineError {
     },
     /// It says something of itself that cannot be read.
     #[error("{machine} answered something unexpected about itself: {what}")]
-    Odd {
+    UnexpectedAnswer {
         /// The machine.
         machine: String,
         /// What.
@@ -237,7 +237,7 @@ impl Classify for MachineError {
             Self::Ssh(error) => error.origin(),
             Self::Slow { .. }
             | Self::Status { .. }
-            | Self::Odd { .. }
+            | Self::UnexpectedAnswer { .. }
             | Self::NotSettled { .. }
             | Self::Rebooted { .. }
             | Self::Promises { .. } => Origin::Product,

@@ -66,9 +66,9 @@ impl fmt::Display for Broken {
     }
 }
 
-/// What a boot showed of what it promises.
+/// What a boot shows of its promises.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shown {
+pub(super) struct Observed {
     pub digest: Option<String>,
     /// The image that the booted deployment follows.
     pub image: Option<String>,
@@ -79,9 +79,9 @@ pub(super) struct Shown {
     pub etc_marker: Option<bool>,
 }
 
-/// What is held against it.
+/// What the boot is compared with.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Held<'a> {
+pub(super) struct Expectations<'a> {
     pub digest: Option<&'a str>,
     /// The image of that digest, where an earlier boot has shown it.
     pub image: Option<&'a str>,
@@ -91,29 +91,30 @@ pub(super) struct Held<'a> {
 }
 
 /// Every promise that was broken.
-pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
+pub(super) fn find_broken(observed: &Observed, expected: Expectations<'_>) -> Vec<Broken> {
     let mut broken = Vec::new();
     let mut found = |promise, how: String| {
-        if !held.exceptions.contains(&promise) {
+        if !expected.exceptions.contains(&promise) {
             broken.push(Broken { promise, how });
         }
     };
-    if let Some(expected) = held.digest
-        && shown.digest.as_deref() != Some(expected)
+    if let Some(digest) = expected.digest
+        && observed.digest.as_deref() != Some(digest)
     {
-        let booted = shown.digest.as_deref().unwrap_or("no known digest");
+        let booted = observed.digest.as_deref().unwrap_or("no known digest");
         found(
             Promise::Digest,
             format!(
                 "booted {}, expected {}",
-                told(booted, shown.image.as_deref()),
-                told(expected, held.image)
+                describe(booted, observed.image.as_deref()),
+                describe(digest, expected.image)
             ),
         );
     }
-    let known =
-        |unit: &&String| !held.failed_before.contains(unit) && !held.may_fail.contains(unit);
-    let newly: Vec<&str> = shown
+    let known = |unit: &&String| {
+        !expected.failed_before.contains(unit) && !expected.may_fail.contains(unit)
+    };
+    let newly: Vec<&str> = observed
         .failed_units
         .iter()
         .filter(known)
@@ -125,16 +126,16 @@ pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
             format!("newly failed: {}", newly.join(", ")),
         );
     }
-    if shown.usr_writable {
+    if observed.usr_writable {
         found(Promise::UsrReadOnly, "/usr can be written to".to_owned());
     }
-    if shown.var_marker == Some(false) {
+    if observed.var_marker == Some(false) {
         found(
             Promise::VarKept,
             format!("what was written to {VAR_MARKER} before the boot is gone or changed"),
         );
     }
-    if shown.etc_marker == Some(false) {
+    if observed.etc_marker == Some(false) {
         found(
             Promise::EtcKept,
             format!("what was written to {ETC_MARKER} before the boot is gone or changed"),
@@ -144,7 +145,7 @@ pub(super) fn broken(shown: &Shown, held: Held<'_>) -> Vec<Broken> {
 }
 
 /// A digest as a person can tell it from another: with its image, where that is known.
-fn told(digest: &str, image: Option<&str>) -> String {
+fn describe(digest: &str, image: Option<&str>) -> String {
     image.map_or_else(|| digest.to_owned(), |image| format!("{image} at {digest}"))
 }
 
@@ -152,70 +153,70 @@ fn told(digest: &str, image: Option<&str>) -> String {
 mod tests {
     use super::*;
 
-    fn names(shown: &Shown, held: Held<'_>) -> Vec<&'static str> {
-        let all = broken(shown, held);
+    fn names(observed: &Observed, expected: Expectations<'_>) -> Vec<&'static str> {
+        let all = find_broken(observed, expected);
         all.iter().map(|b| b.promise.as_str()).collect()
     }
 
     #[test]
     fn a_lost_switch_is_noticed() {
-        let shown = Shown {
+        let observed = Observed {
             digest: Some("sha256:old".into()),
-            ..Shown::default()
+            ..Observed::default()
         };
-        let held = Held {
+        let expected = Expectations {
             digest: Some("sha256:new"),
-            ..Held::default()
+            ..Expectations::default()
         };
-        let all = broken(&shown, held);
+        let all = find_broken(&observed, expected);
         assert_eq!(
             all[0].to_string(),
             "digest: booted sha256:old, expected sha256:new"
         );
-        assert_eq!(names(&Shown::default(), held), ["digest"]);
-        let shown = Shown {
+        assert_eq!(names(&Observed::default(), expected), ["digest"]);
+        let observed = Observed {
             image: Some("demolab/wrong:latest".into()),
-            ..shown
+            ..observed
         };
-        let held = Held {
+        let expected = Expectations {
             image: Some("demolab/right:latest"),
-            ..held
+            ..expected
         };
         assert_eq!(
-            broken(&shown, held)[0].how,
+            find_broken(&observed, expected)[0].how,
             "booted demolab/wrong:latest at sha256:old, expected demolab/right:latest at sha256:new"
         );
     }
 
     #[test]
     fn only_units_that_newly_fail_count() {
-        let shown = Shown {
+        let observed = Observed {
             failed_units: vec!["a.service".into(), "b.service".into(), "c.service".into()],
-            ..Shown::default()
+            ..Observed::default()
         };
         let (before, may) = (vec!["a.service".to_owned()], vec!["b.service".to_owned()]);
-        let held = Held {
+        let expected = Expectations {
             failed_before: &before,
             may_fail: &may,
-            ..Held::default()
+            ..Expectations::default()
         };
-        let all = broken(&shown, held);
+        let all = find_broken(&observed, expected);
         assert_eq!(all[0].how, "newly failed: c.service");
     }
 
     #[test]
     fn an_exception_by_name_lets_one_promise_pass() {
-        let shown = Shown {
+        let observed = Observed {
             usr_writable: true,
             var_marker: Some(false),
             etc_marker: Some(false),
-            ..Shown::default()
+            ..Observed::default()
         };
-        let held = Held {
+        let expected = Expectations {
             exceptions: &[Promise::UsrReadOnly],
-            ..Held::default()
+            ..Expectations::default()
         };
-        assert_eq!(names(&shown, held), ["var-kept", "etc-kept"]);
+        assert_eq!(names(&observed, expected), ["var-kept", "etc-kept"]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ const FACTS: &str = r#"facts() {
 
 /// Which boot is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum BootCondition {
     /// Any.
     Any,
     /// Only another than this one.
@@ -172,7 +172,7 @@ impl Part {
 pub(super) struct Questions {
     /// What no guest can know before it is asked.
     pub boundary: String,
-    pub which: Which,
+    pub which: BootCondition,
     /// Whether starting is waited for first.
     pub settle: bool,
     pub parts: Vec<Part>,
@@ -196,16 +196,16 @@ impl Questions {
              read -r id </proc/sys/kernel/random/boot_id || exit 1\n"
         );
         match &self.which {
-            Which::Any => script.push_str("say boot \"$id\"\n"),
-            Which::Not(id) => script.push_str(&format!(
+            BootCondition::Any => script.push_str("say boot \"$id\"\n"),
+            BootCondition::Not(id) => script.push_str(&format!(
                 "say boot \"$id\"\ntest \"$id\" != {} || exit 0\n",
                 quote(id)
             )),
-            Which::Only(id) => script.push_str(&format!(
+            BootCondition::Only(id) => script.push_str(&format!(
                 "say boot \"$id\"\ntest \"$id\" = {} || exit 0\n",
                 quote(id)
             )),
-            Which::SofterThan(count) => script.push_str(&format!(
+            BootCondition::SofterThan(count) => script.push_str(&format!(
                 "soft=$({}) || exit 1\nsay boot \"$id\" \"$soft\"\ntest \"${{soft:-0}}\" -gt {count} || exit 0\n",
                 Part::Soft.line()
             )),
@@ -245,7 +245,7 @@ impl Questions {
 
 /// What is said while the script runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Reply {
     /// Which boot it is, and how many soft reboots it has had where that was asked.
     Boot(String, Option<u32>),
     /// Starting has not come to an end; what systemd said.
@@ -258,7 +258,7 @@ pub(super) enum Said {
     All,
 }
 
-impl Said {
+impl Reply {
     /// Reads a line under a boundary; other lines are nobody's.
     pub fn parse(line: &str, boundary: &str) -> Option<Self> {
         let rest = line.strip_prefix(boundary)?.strip_prefix(' ')?;

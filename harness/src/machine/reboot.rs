@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bootproof_record::{Boot, Work};
 
-use super::boot::{Awaited, Before};
+use super::boot::{BootWait, PreviousBoot};
 use super::downtime::Watch;
 use super::watch::MOMENT;
 use super::{Expected, FETCH, Machine, MachineError};
@@ -60,9 +60,9 @@ impl Machine {
         remote: Remote,
         verb: Option<&Verb>,
         expected: Option<String>,
-        before: Before,
+        before: PreviousBoot,
     ) -> Result<&Boot, MachineError> {
-        self.known.forget();
+        self.status_cache.forget();
         let watch = self.watch_page();
         let began = Instant::now();
         let told = self.tell(remote).await?;
@@ -70,10 +70,10 @@ impl Machine {
             self.applied(verb, told.as_ref());
         }
         // What the old boot wrote is no alarm of the new one's, and its connections lead nowhere.
-        self.console_unharmed(MOMENT).await?;
+        self.check_console(MOMENT).await?;
         self.console.mark();
         self.ssh.forget();
-        let awaited = Awaited {
+        let boot_wait = BootWait {
             since: "the reboot",
             began,
             before,
@@ -81,7 +81,7 @@ impl Machine {
             patience: self.spec.reachable,
             watch,
         };
-        self.booted(awaited).await
+        self.booted(boot_wait).await
     }
 
     /// Runs a verb that starts userspace anew under the same kernel (`--soft-reboot`), waits until that is done, and
@@ -98,7 +98,7 @@ impl Machine {
             .as_root()
             .deadline(self.run.guest_deadline(FETCH));
         self.this_boot(false).await?;
-        let before = Before::Soft(self.soft_reboots);
+        let before = PreviousBoot::Soft(self.soft_reboots);
         self.reboot_to(remote, Some(verb), digest, before).await
     }
 
@@ -111,8 +111,8 @@ impl Machine {
         digest: Option<String>,
         patience: Duration,
     ) -> Result<&Boot, MachineError> {
-        self.known.forget();
-        let awaited = Awaited {
+        self.status_cache.forget();
+        let boot_wait = BootWait {
             since: "it was left to itself",
             began: Instant::now(),
             before: self.last_boot(),
@@ -120,12 +120,14 @@ impl Machine {
             patience: patience + self.spec.reachable,
             watch: self.watch_page(),
         };
-        self.booted(awaited).await
+        self.booted(boot_wait).await
     }
 
-    pub(super) fn last_boot(&self) -> Before {
+    pub(super) fn last_boot(&self) -> PreviousBoot {
         let last = self.boots.last();
-        last.map_or(Before::Nothing, |boot| Before::Boot(boot.boot_id.clone()))
+        last.map_or(PreviousBoot::Nothing, |boot| {
+            PreviousBoot::Boot(boot.boot_id.clone())
+        })
     }
 
     fn watch_page(&self) -> Option<Watch> {
@@ -155,7 +157,7 @@ impl Machine {
         // A panic on the way down is told at once. That its domain stops is what is wanted.
         tokio::select! {
             biased;
-            alarm = self.console.alarm() => Err(self.alarmed(alarm)),
+            alarm = self.console.alarm() => Err(self.alarm_error(alarm)),
             off = self.go_off() => off,
         }
     }

@@ -88,7 +88,7 @@ impl Machine {
             machine: self.spec.name.clone(),
             domain: self.domain.clone(),
             from: from.domain().to_owned(),
-            boot: self.whose().boot,
+            boot: self.page_target().boot,
             seconds: self.started.elapsed().as_secs_f64(),
         });
         self.look_again().await

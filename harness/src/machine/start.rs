@@ -210,7 +210,7 @@ impl Machines {
             boots: spec.history.clone(),
             pages: self.pages.clone(),
             soft_reboots: 0,
-            known: super::status::Known::default(),
+            status_cache: super::status::StatusCache::default(),
             spec,
         })
     }
@@ -273,7 +273,7 @@ mod tests {
             name: "bootproof-0badcafe-homepage".to_owned(),
         };
         let entry = ledger.own(resource).unwrap();
-        let cause = MachineError::Odd {
+        let cause = MachineError::UnexpectedAnswer {
             machine: "homepage".to_owned(),
             what: "the cause".to_owned(),
         };

@@ -12,9 +12,9 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// The last status, until something is done that may change it.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Option<(Host, Instant)>>);
+pub(super) struct StatusCache(Mutex<Option<(Host, Instant)>>);
 
-impl Known {
+impl StatusCache {
     /// It has just been told.
     pub fn learn(&self, host: Host) {
         self.set(Some((host, Instant::now())));
@@ -44,7 +44,7 @@ impl Machine {
     /// As [`Machine::run`], and when it is no status.
     pub async fn status(&self) -> Result<Host, MachineError> {
         match self
-            .known
+            .status_cache
             .within(self.run.guest_deadline(FRESH).as_duration())
         {
             Some(host) => Ok(host),
@@ -67,7 +67,7 @@ impl Machine {
             machine: self.spec.name.clone(),
             source,
         })?;
-        self.known.learn(host.clone());
+        self.status_cache.learn(host.clone());
         Ok(host)
     }
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_status_is_known_until_something_is_done_or_time_has_passed() {
-        let known = Known::default();
+        let known = StatusCache::default();
         let age = Duration::from_secs(60);
         assert_eq!(known.within(age), None);
         known.learn(Host::default());

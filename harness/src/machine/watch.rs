@@ -30,7 +30,7 @@ impl Machine {
     pub async fn watched<T>(&self, work: impl Future<Output = T>) -> Result<T, MachineError> {
         tokio::select! {
             biased;
-            alarm = self.console.alarm() => Err(self.alarmed(alarm)),
+            alarm = self.console.alarm() => Err(self.alarm_error(alarm)),
             done = work => Ok(done),
             stopped = self.stopped() => Err(stopped),
         }
@@ -41,8 +41,8 @@ impl Machine {
     ///
     /// # Errors
     /// [`MachineError::Alarm`], [`MachineError::Journal`] or [`MachineError::Rebooted`], and when it cannot be asked.
-    pub async fn unharmed(&self) -> Result<(), MachineError> {
-        self.console_unharmed(MOMENT).await?;
+    pub async fn check_health(&self) -> Result<(), MachineError> {
+        self.check_console(MOMENT).await?;
         self.this_boot(false).await.map(drop)
     }
 
@@ -50,14 +50,14 @@ impl Machine {
     ///
     /// # Errors
     /// [`MachineError::Alarm`] with the console's lines.
-    pub(super) async fn console_unharmed(&self, patience: Duration) -> Result<(), MachineError> {
-        match wait::within("the console's alarm", patience, self.console.alarm()).await {
-            Ok(alarm) => Err(self.alarmed(alarm)),
+    pub(super) async fn check_console(&self, patience: Duration) -> Result<(), MachineError> {
+        match wait::timeout("the console's alarm", patience, self.console.alarm()).await {
+            Ok(alarm) => Err(self.alarm_error(alarm)),
             Err(_) => Ok(()),
         }
     }
 
-    pub(super) fn alarmed(&self, alarm: Alarm) -> MachineError {
+    pub(super) fn alarm_error(&self, alarm: Alarm) -> MachineError {
         MachineError::Alarm {
             machine: self.spec.name.clone(),
             alarm: Box::new(alarm),
@@ -82,7 +82,7 @@ impl Machine {
             return Ok(());
         }
         // The console tells why, once the lines around it have been written.
-        self.console_unharmed(LAST_WORDS).await?;
+        self.check_console(LAST_WORDS).await?;
         Err(MachineError::Stopped {
             machine: self.spec.name.clone(),
             state,

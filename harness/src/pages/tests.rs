@@ -29,8 +29,8 @@ async fn serving(answers: &'static [(&'static str, &'static str)]) -> String {
     url
 }
 
-fn whose(boot: u32) -> Whose {
-    Whose {
+fn target(boot: u32) -> PageTarget {
+    PageTarget {
         machine: "homepage".to_owned(),
         domain: Some("bootproof-0badcafe-homepage-2".to_owned()),
         label: "homepage-2".to_owned(),
@@ -57,7 +57,7 @@ async fn each_look_at_a_page_is_kept_under_a_name_of_its_own() {
     let pages = Pages::new(None);
     let mut kept = Vec::new();
     for boot in [1, 1, 2] {
-        let one = pages.visit(&run, &whose(boot), &url, soon()).await;
+        let one = pages.visit(&run, &target(boot), &url, soon()).await;
         assert_eq!(one.picture, None);
         kept.push(one.body.unwrap());
     }
@@ -93,8 +93,8 @@ async fn that_nothing_listens_is_a_fact() {
     let run = run(Utf8Path::from_path(dir.path()).unwrap());
     let mut seen = run.recorder.watch();
     let url = serving(&[]).await;
-    let kept = Pages::new(None).visit(&run, &whose(3), &url, soon()).await;
-    assert_eq!(kept, Kept::default());
+    let kept = Pages::new(None).visit(&run, &target(3), &url, soon()).await;
+    assert_eq!(kept, StoredPage::default());
     let page = std::iter::from_fn(|| seen.try_recv().ok()).find_map(|e| match e.event {
         Event::Page { status, error, .. } => Some((status, error)),
         _ => None,
@@ -115,12 +115,12 @@ async fn an_answer_that_is_known_is_not_kept_again() {
     ])
     .await;
     let pages = Pages::new(None);
-    pages.visit(&run, &whose(1), &url, soon()).await;
+    pages.visit(&run, &target(1), &url, soon()).await;
     let http = Http::unrecorded().unwrap();
     for boot in [1, 1, 2] {
         let page = http.get(&url, soon()).await;
         if let Ok(page) = page {
-            pages.answered(&run, &whose(boot), &page).await;
+            pages.answered(&run, &target(boot), &page).await;
         }
     }
     let told = std::iter::from_fn(|| seen.try_recv().ok()).filter_map(|e| match e.event {

@@ -180,7 +180,7 @@ pub(super) async fn ping(run: &Run, remote: &Remote) -> Result<(), RegistryError
     let host = &remote.place.host;
     let ping = Ping::new(host, Trust::also(remote.ca.as_deref()))?;
     let deadline = run.host_deadline(std::time::Duration::from_secs(20));
-    wait::within(&format!("the registry {host}"), deadline, ping.ask(None)).await??;
+    wait::timeout(&format!("the registry {host}"), deadline, ping.ask(None)).await??;
     if resolves_to_this_host_alone(host).await {
         run.recorder.record(Event::Warning {
             message: format!(

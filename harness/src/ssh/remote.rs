@@ -6,10 +6,10 @@ use bootproof_record::secret::redact;
 use crate::run::GuestDeadline;
 
 /// What is kept of each stream unless asked for more, in bytes.
-const KEPT: usize = 4 << 20;
+const OUTPUT_LIMIT: usize = 4 << 20;
 
 /// How much of a text that it reads is shown as typed, in bytes.
-const TYPED: usize = 8 << 10;
+const SHOWN_STDIN: usize = 8 << 10;
 
 /// A command that has not run yet.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Remote {
             root: false,
             stdin: Vec::new(),
             deadline: None,
-            limit: KEPT,
+            limit: OUTPUT_LIMIT,
             quiet: false,
             reads: false,
             listener: None,
@@ -160,7 +160,7 @@ impl Remote {
         let line = match std::str::from_utf8(&self.stdin) {
             Ok("") => line,
             // Redacted before it is quoted: a quote within a secret would hide it.
-            Ok(text) if text.len() <= TYPED => {
+            Ok(text) if text.len() <= SHOWN_STDIN => {
                 format!("printf %s {} | {line}", quote(&redact(text)))
             }
             _ => format!("{line} # reads {} bytes", self.stdin.len()),

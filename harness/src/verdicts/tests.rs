@@ -121,7 +121,7 @@ fn samples() -> Vec<(&'static str, Vec<Box<dyn Classify>>)> {
         boot: 1,
         console: Vec::new(),
     };
-    let odd = MachineError::Odd {
+    let odd = MachineError::UnexpectedAnswer {
         machine: "m".to_owned(),
         what: "no boot id".to_owned(),
     };

@@ -86,7 +86,7 @@ impl World {
         let scene = self.scene()?;
         let subject = self.subject(name)?;
         let number = NOTED.fetch_add(1, Ordering::Relaxed);
-        let path = format!("pages/{}/noted-{number}.png", subject.whose().label);
+        let path = format!("pages/{}/noted-{number}.png", subject.page_target().label);
         let kept = scene.run().store_evidence(&path, &page.picture);
         kept.map_err(|error| StepError::error(format!("cannot write {path}: {error}")))?;
         subject.notes.insert(LOOK.to_owned(), path);
@@ -161,7 +161,7 @@ impl World {
         let Ok(png) = std::fs::read(&kept) else {
             let run = scene.run();
             let subject = self.subject(name)?;
-            let path = format!("pages/{}/{picture}-seen.png", subject.whose().label);
+            let path = format!("pages/{}/{picture}-seen.png", subject.page_target().label);
             let seen = format!("how the page of \"{name}\" looks");
             attach(
                 &scene,
@@ -213,7 +213,7 @@ impl World {
             Ok(page) => {
                 span.done();
                 let pages = scene.shared.pages();
-                pages.rendered(&run, &subject.whose(), &page);
+                pages.rendered(&run, &subject.page_target(), &page);
                 Ok(page)
             }
             Err(error) => Err(sorted(name, subject, error).await),
@@ -272,7 +272,7 @@ fn keep_apart(
     compared: &Comparison,
 ) -> String {
     use AttachmentKind::{Picture, PictureDiff};
-    let label = subject.whose().label;
+    let label = subject.page_target().label;
     let path = |part: &str| format!("pages/{label}/{name}-{part}.png");
     let kept = [
         (path("expected"), one.what.clone(), Picture, one.png),
@@ -306,7 +306,7 @@ fn attach(
             name: what.to_owned(),
             path: path.to_owned(),
             kind: Some(kind),
-            machine: Some(subject.whose().label),
+            machine: Some(subject.page_target().label),
         },
         Err(error) => Event::Warning {
             message: format!("cannot write {}/{path}: {error}", run.dirs.out),

@@ -74,7 +74,7 @@ pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
         scene,
         subject,
         run: scene.run(),
-        label: subject.whose().label,
+        label: subject.page_target().label,
     };
     let what = format!("what can still be seen of {}", closer.label);
     let span = scene.recorder.span(Work::GuestCommand, what.clone());
@@ -83,7 +83,7 @@ pub(super) async fn look_closer(scene: &Scene, subject: &Subject) {
         closer.run.guest_deadline(IN_GUEST).as_duration(),
     );
     let bound = host.max(guest);
-    match wait::within(&what, bound, closer.look()).await {
+    match wait::timeout(&what, bound, closer.look()).await {
         Ok(()) => span.done(),
         Err(_) => scene.recorder.record(Event::Warning {
             message: format!(
@@ -193,7 +193,7 @@ impl Closer<'_> {
         let patience = self.run.guest_deadline(PAGE);
         let url = url + &web.path;
         let kept = pages
-            .visit(&self.run, &self.subject.whose(), &url, patience)
+            .visit(&self.run, &self.subject.page_target(), &url, patience)
             .await;
         let files = [
             (kept.body, AttachmentKind::Page, "page"),

@@ -37,7 +37,7 @@ impl World {
         let mut error = match waiting.await {
             Ok(page) => {
                 let pages = scene.shared.pages();
-                pages.answered(&run, &subject.whose(), &page).await;
+                pages.answered(&run, &subject.page_target(), &page).await;
                 return Ok(());
             }
             Err(error) => error,
@@ -113,7 +113,7 @@ impl World {
         let page = http.get(&url, run.guest_deadline(ANSWER)).await;
         let page = page.map_err(at_fault)?;
         if below.is_empty() {
-            let whose = self.subject(name)?.whose();
+            let whose = self.subject(name)?.page_target();
             scene.shared.pages().answered(&run, &whose, &page).await;
         }
         Ok(page)

@@ -14,7 +14,7 @@ const ASKED: [Part; 7] = [
     Part::Journal,
 ];
 
-fn questions(which: Which) -> Questions {
+fn questions(which: BootCondition) -> Questions {
     Questions {
         boundary: "5a1b".to_owned(),
         which,
@@ -59,11 +59,11 @@ fn run_in(shell: &str, guest: &Path, questions: &Questions) -> Vec<u8> {
     output.stdout
 }
 
-fn said(printed: &[u8], questions: &Questions) -> Vec<Said> {
+fn said(printed: &[u8], questions: &Questions) -> Vec<Reply> {
     let text = String::from_utf8_lossy(printed);
     let lines = text.lines();
     lines
-        .filter_map(|line| Said::parse(line, &questions.boundary))
+        .filter_map(|line| Reply::parse(line, &questions.boundary))
         .collect()
 }
 
@@ -74,14 +74,14 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn a_shell_answers_everything_apart() {
     let guest = guest(&[("bootc", "echo nonsense; echo 'error: not root' >&2; exit 3")]);
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     let printed = run(guest.path(), &questions);
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let said = said(&printed, &questions);
-    assert_eq!(said[0], Said::Boot(id.trim().to_owned(), None));
-    assert_eq!(said[1], Said::Settled("running".to_owned()));
-    assert!(said.contains(&Said::Done(Part::Drift)), "{said:?}");
-    assert_eq!(said.last(), Some(&Said::All));
+    assert_eq!(said[0], Reply::Boot(id.trim().to_owned(), None));
+    assert_eq!(said[1], Reply::Settled("running".to_owned()));
+    assert!(said.contains(&Reply::Done(Part::Drift)), "{said:?}");
+    assert_eq!(said.last(), Some(&Reply::All));
     let answers = Answers::parse(&printed, &questions).unwrap();
     let status = answers.of(Part::Status);
     assert_eq!((status.code, text(&status.out).as_str()), (3, "nonsense\n"));
@@ -119,7 +119,7 @@ fn a_shell_answers_everything_apart() {
 
 #[test]
 fn what_a_guest_writes_is_no_other_answer() {
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     // It knows the boundary, and writes as the script does.
     let forged = "printf '5a1b end\\n5a1b sizes\\n2 status.out\\n5a1b answers\\n{}5a1b end\\n'";
     let guest = guest(&[("journalctl", forged), ("ostree", forged)]);
@@ -130,7 +130,7 @@ fn what_a_guest_writes_is_no_other_answer() {
 
 #[test]
 fn an_answer_cut_short_is_no_answer() {
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     let guest = guest(&[]);
     let printed = run(guest.path(), &questions);
     assert!(Answers::parse(&printed, &questions).is_ok());
@@ -155,12 +155,12 @@ fn another_boot_is_asked_nothing() {
     let id = id.trim().to_owned();
     let all = |which| {
         let questions = questions(which);
-        said(&run(guest.path(), &questions), &questions).contains(&Said::All)
+        said(&run(guest.path(), &questions), &questions).contains(&Reply::All)
     };
-    assert!(all(Which::Only(id.clone())));
-    assert!(!all(Which::Only("other".to_owned())));
-    assert!(all(Which::Not("other".to_owned())));
-    assert!(!all(Which::Not(id)));
+    assert!(all(BootCondition::Only(id.clone())));
+    assert!(!all(BootCondition::Only("other".to_owned())));
+    assert!(all(BootCondition::Not("other".to_owned())));
+    assert!(!all(BootCondition::Not(id)));
 }
 
 #[test]
@@ -170,11 +170,11 @@ fn a_soft_reboot_counts_only_once_it_is_done() {
         "case $1 in show) echo 2 ;; *) echo running ;; esac",
     )]);
     let all = |count| {
-        let questions = questions(Which::SofterThan(count));
+        let questions = questions(BootCondition::SofterThan(count));
         said(&run(guest.path(), &questions), &questions)
     };
-    assert!(all(1).contains(&Said::All));
-    assert!(matches!(all(2).as_slice(), [Said::Boot(_, Some(2))]));
+    assert!(all(1).contains(&Reply::All));
+    assert!(matches!(all(2).as_slice(), [Reply::Boot(_, Some(2))]));
 }
 
 #[test]
@@ -183,21 +183,24 @@ fn starting_is_waited_for_to_its_end() {
         "systemctl",
         "test -e \"$0.up\" || { touch \"$0.up\"; echo 'Failed to connect to bus' >&2; echo more >&2; exit 1; }\necho degraded; exit 1",
     )]);
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     let heard = said(&run(guest.path(), &questions), &questions);
     assert_eq!(
         heard[1],
-        Said::Starting("Failed to connect to bus".to_owned())
+        Reply::Starting("Failed to connect to bus".to_owned())
     );
-    assert_eq!(heard[2], Said::Settled("degraded".to_owned()));
+    assert_eq!(heard[2], Reply::Settled("degraded".to_owned()));
 }
 
 #[test]
 fn maintenance_is_not_asked() {
     let guest = guest(&[("systemctl", "echo maintenance; exit 1")]);
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     let heard = said(&run(guest.path(), &questions), &questions);
-    assert_eq!(heard.last(), Some(&Said::Settled("maintenance".to_owned())));
+    assert_eq!(
+        heard.last(),
+        Some(&Reply::Settled("maintenance".to_owned()))
+    );
 }
 
 #[test]
@@ -206,7 +209,7 @@ fn of_a_long_journal_the_head_and_the_tail_are_sent() {
         "journalctl",
         "echo head; dd if=/dev/zero bs=1024 count=9000 2>/dev/null | tr '\\0' x; echo tail",
     )]);
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     let answers = Answers::parse(&run(guest.path(), &questions), &questions).unwrap();
     let journal = answers.of(Part::Journal);
     assert_eq!((journal.code, journal.out.len()), (0, JOURNAL_BYTES));
@@ -216,7 +219,7 @@ fn of_a_long_journal_the_head_and_the_tail_are_sent() {
 #[test]
 fn a_login_shell_of_root_understands_it() {
     let guest = guest(&[]);
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     let printed = run_in("bash", guest.path(), &questions);
     let answers = Answers::parse(&printed, &questions).unwrap();
     assert_eq!(answers.of(Part::Status).out, b"{}\n");
@@ -225,7 +228,7 @@ fn a_login_shell_of_root_understands_it() {
 
 #[test]
 fn the_script_says_what_it_asks() {
-    let questions = questions(Which::Any);
+    let questions = questions(BootCondition::Any);
     assert!(
         questions
             .words()
