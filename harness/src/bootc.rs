@@ -1,7 +1,7 @@
 //! bootc's command line: its verbs as typed commands, its status as typed values.
 //!
 //! Fields came to `bootc status` over the years, so reading is lenient: whatever is missing or null is
-//! absent, and a value nobody knew when this was written is kept as text.
+//! absent, and a value that is not known here is kept as text.
 
 mod status;
 mod verbs;

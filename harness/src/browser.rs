@@ -54,7 +54,7 @@ pub struct Rendered {
     pub took: Duration,
 }
 
-/// A browser's place on the host.
+/// What a browser uses of the host.
 #[derive(Debug, Clone)]
 pub struct BrowserOptions {
     /// The ledger of the run it belongs to.
@@ -76,14 +76,14 @@ pub struct Browser {
 #[derive(Debug)]
 struct Inner {
     options: BrowserOptions,
-    /// One page at a time; whoever opens one holds this.
+    /// One page at a time: held while a page is open.
     slot: Mutex<DriverSlot>,
 }
 
 #[derive(Debug, Default)]
 struct DriverSlot {
     driver: Option<Driver>,
-    /// A page was being opened and nobody saw it through: what the driver does is not known.
+    /// Set while a page is being opened: after an interruption the driver's state is unknown.
     dirty: bool,
 }
 
@@ -147,7 +147,7 @@ impl Browser {
         self.load(&mut slot, url, patience, &wanted).await
     }
 
-    /// Opens a page that nobody waits for: only if the browser is free within `patience`, and for no longer than `in_all`.
+    /// Opens a page without making a step wait: only if the browser is free within `patience`, and for no longer than `in_all`.
     ///
     /// # Errors
     /// As [`Browser::open`], and [`BrowserError::Busy`].

@@ -307,54 +307,5 @@ pub async fn sweep_probes(options: &ProbeOptions) -> Result<(), HostError> {
     Ok(())
 }
 
-/// How the user wants machines to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AccelChoice {
-    /// KVM when a probe has started a guest kernel with it, else TCG.
-    #[default]
-    Auto,
-    /// KVM, or nothing.
-    Kvm,
-    /// TCG.
-    Tcg,
-}
-
-impl std::str::FromStr for AccelChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "kvm" => Ok(Self::Kvm),
-            "tcg" => Ok(Self::Tcg),
-            other => Err(format!("`{other}` is none of auto, kvm, tcg")),
-        }
-    }
-}
-
-/// How machines will run, and why.
-///
-/// # Errors
-/// [`Why`] not, when KVM was asked for and does not start a guest kernel here.
-pub async fn accel(
-    choice: AccelChoice,
-    options: &ProbeOptions,
-) -> Result<(Accel, String), TierUnavailable> {
-    if choice == AccelChoice::Tcg {
-        return Ok((Accel::Tcg, "asked for".to_owned()));
-    }
-    let no_context = |error: HostError| TierUnavailable::plain(Tier::MachineKvm, error.to_string());
-    let context = ProbeContext::set_up(options).map_err(no_context)?;
-    let (check, outcome) = kvm::check(&context).await;
-    context.clear().await.map_err(no_context)?;
-    match (choice, outcome.accel()) {
-        (AccelChoice::Kvm, (Accel::Tcg, _)) => {
-            tier::judge(Tier::MachineKvm, &[check])?;
-            Ok(outcome.accel())
-        }
-        (_, accel) => Ok(accel),
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,6 @@
 //! [`MachineSpec`] is asked, [`DomainSpec`] is resolved on this host, a [`Machine`] is running, and
 //! a [`Checkpoint`] is what one left that others may begin from.
 
-mod asked;
 mod boot;
 mod change;
 mod checkpoint;
@@ -14,6 +13,7 @@ mod downtime;
 mod error;
 mod facts;
 mod files;
+mod inquiry;
 mod kept;
 mod libvirt;
 mod monitor;
@@ -184,12 +184,6 @@ impl Machine {
         self.hypervisor.xml(&self.domain).await
     }
 
-    /// The last lines of its console.
-    #[must_use]
-    pub fn console_tail(&self, lines: usize) -> Vec<String> {
-        self.console.tail(lines)
-    }
-
     /// A deadline for work in it, from one measured under KVM.
     #[must_use]
     pub fn deadline(&self, under_kvm: Duration) -> GuestDeadline {
@@ -229,7 +223,7 @@ impl Machine {
     /// As [`Machine::run`].
     pub async fn bootc(&self, verb: &Verb) -> Result<(Queued, Output), MachineError> {
         let patience = match verb {
-            Verb::Status | Verb::Version | Verb::UsrOverlay => STATUS,
+            Verb::Status | Verb::Version => STATUS,
             Verb::Rollback { .. } => STATUS * 2,
             Verb::Switch(_) | Verb::Upgrade(_) => FETCH,
         };

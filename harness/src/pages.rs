@@ -53,7 +53,7 @@ pub struct StoredPage {
     pub picture: Option<String>,
 }
 
-/// What was last seen of somebody's page.
+/// The last answer of a page.
 #[derive(Debug, Default)]
 struct Seen {
     boot: u32,
@@ -180,7 +180,7 @@ impl Pages {
         }
     }
 
-    /// A picture nobody asked for: it costs little, or is the last.
+    /// A picture that no step asked for: it must cost little.
     async fn picture(&self, run: &Run, url: &str) -> Option<Rendered> {
         let browser = self.inner.browser.as_ref()?;
         if self.inner.gave_up.load(Ordering::Relaxed) {
@@ -209,7 +209,7 @@ impl Pages {
         None
     }
 
-    /// The name of the next files of somebody's page, below the run folder and without an ending.
+    /// The name of the next files of a page, below the run folder and without an ending.
     fn name(&self, target: &PageTarget) -> String {
         let mut seen = self.lock();
         let seen = seen.entry(target.label.clone()).or_default();

@@ -39,7 +39,7 @@ pub struct Podman {
     access: Option<Access>,
     /// Where what it does for a moment lies, when that is not the system's folder.
     temp: Option<Utf8PathBuf>,
-    /// Whether its commands run as root, whoever the user is.
+    /// Whether its commands run as root although the user is another.
     rooted: bool,
     /// Whether its commands run at a low priority.
     low_priority: bool,

@@ -132,9 +132,9 @@ pub struct DiskSpec {
     pub client_args: Vec<String>,
 }
 
-/// What a machine is like.
+/// What a profile says of its machines.
 #[derive(Debug, Clone)]
-pub struct MachineSpec {
+pub struct MachineSettings {
     /// Its memory.
     pub memory_mib: u32,
     /// Its processors.
@@ -233,7 +233,7 @@ pub struct Profile {
     /// What its disks are like.
     pub disk: DiskSpec,
     /// What its machines are like.
-    pub machine: MachineSpec,
+    pub machine: MachineSettings,
     /// What a boot promises.
     pub boot: BootSpec,
     /// What a release is signed off on.

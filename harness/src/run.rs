@@ -120,7 +120,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run with the settings of a plain one: emulated, deadlines not scaled, no machine kept.
+    /// A run with default settings: emulated machines, unscaled deadlines, nothing kept.
     ///
     /// # Errors
     /// When its ledger cannot be opened.

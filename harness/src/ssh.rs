@@ -128,7 +128,7 @@ impl Ssh {
     /// # Errors
     /// When it cannot be run or does not end in time.
     pub async fn output(&self, remote: Remote) -> Result<Output, SshError> {
-        Ok(self.perform(remote).await?.0)
+        self.perform(remote).await
     }
 
     /// Writes a file as a whole: beside it first, complete, with its mode, then in its place.
@@ -153,26 +153,6 @@ impl Ssh {
         self.run(remote).await.map(drop)
     }
 
-    /// Reads a file of at most `limit` bytes.
-    ///
-    /// # Errors
-    /// When it cannot be read or is longer.
-    pub async fn copy_from(&self, path: &str, limit: usize) -> Result<Vec<u8>, SshError> {
-        let remote = Remote::argv(["cat", "--", path]).as_root().limit(limit);
-        let (output, cut_short) = self.perform(remote).await?;
-        if output.code != 0 {
-            return Err(self.failed(output));
-        }
-        if cut_short {
-            return Err(SshError::TooLong {
-                machine: self.login.machine.clone(),
-                path: path.to_owned(),
-                limit,
-            });
-        }
-        Ok(output.stdout)
-    }
-
     /// Lets all connections go; after a reboot none of them leads anywhere.
     pub fn forget(&self) {
         self.idle().clear();
@@ -189,7 +169,7 @@ impl Ssh {
         });
     }
 
-    async fn perform(&self, mut remote: Remote) -> Result<(Output, bool), SshError> {
+    async fn perform(&self, mut remote: Remote) -> Result<Output, SshError> {
         let wire = remote.wire(&self.login.user);
         let line = redact(remote.shown());
         let recorded = remote.recorded().then(|| {
@@ -233,7 +213,7 @@ impl Ssh {
             });
             span.done();
         }
-        Ok((output, raw.cut_short))
+        Ok(output)
     }
 
     fn failed(&self, output: Output) -> SshError {

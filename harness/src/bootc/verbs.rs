@@ -5,8 +5,6 @@
 pub enum SoftReboot {
     /// A deployment that cannot be started so is an error.
     Required,
-    /// A full reboot where it must be.
-    Auto,
 }
 
 /// `bootc switch`.
@@ -14,10 +12,6 @@ pub enum SoftReboot {
 pub struct Switch {
     /// The image's name.
     pub target: String,
-    /// How it is fetched, when not from a registry.
-    pub transport: Option<String>,
-    /// Whether the image followed before stays in the store.
-    pub retain: bool,
     /// Whether to reboot into it at once.
     pub apply: bool,
     /// Whether userspace alone may be restarted.
@@ -33,10 +27,6 @@ pub struct Upgrade {
     pub apply: bool,
     /// Whether to keep still about progress.
     pub quiet: bool,
-    /// Whether to fetch without having it boot next (bootc 1.12).
-    pub download_only: bool,
-    /// Whether to have boot next what was fetched before (bootc 1.12).
-    pub from_downloaded: bool,
     /// Whether userspace alone may be restarted.
     pub soft_reboot: Option<SoftReboot>,
 }
@@ -57,8 +47,6 @@ pub enum Verb {
         /// Whether to reboot into it at once.
         apply: bool,
     },
-    /// `bootc usr-overlay`.
-    UsrOverlay,
 }
 
 impl Verb {
@@ -78,7 +66,6 @@ impl Verb {
         match self {
             Self::Status => add(&["status", "--json"]),
             Self::Version => add(&["--version"]),
-            Self::UsrOverlay => add(&["usr-overlay"]),
             Self::Rollback { apply } => {
                 add(&["rollback"]);
                 flag(&mut add, "--apply", *apply);
@@ -86,11 +73,7 @@ impl Verb {
             Self::Switch(switch) => {
                 add(&["switch"]);
                 flag(&mut add, "--apply", switch.apply);
-                flag(&mut add, "--retain", switch.retain);
                 soft(&mut add, switch.soft_reboot);
-                if let Some(transport) = &switch.transport {
-                    add(&["--transport", transport]);
-                }
                 add(&[&switch.target]);
             }
             Self::Upgrade(upgrade) => {
@@ -98,23 +81,10 @@ impl Verb {
                 flag(&mut add, "--check", upgrade.check);
                 flag(&mut add, "--apply", upgrade.apply);
                 flag(&mut add, "--quiet", upgrade.quiet);
-                flag(&mut add, "--download-only", upgrade.download_only);
-                flag(&mut add, "--from-downloaded", upgrade.from_downloaded);
                 soft(&mut add, upgrade.soft_reboot);
             }
         }
         argv
-    }
-
-    /// Whether the machine reboots by itself when it ends well.
-    #[must_use]
-    pub fn reboots(&self) -> bool {
-        match self {
-            Self::Switch(switch) => switch.apply,
-            Self::Upgrade(upgrade) => upgrade.apply,
-            Self::Rollback { apply } => *apply,
-            Self::Status | Self::Version | Self::UsrOverlay => false,
-        }
     }
 }
 
@@ -127,7 +97,6 @@ fn flag(add: &mut impl FnMut(&[&str]), name: &str, set: bool) {
 fn soft(add: &mut impl FnMut(&[&str]), soft_reboot: Option<SoftReboot>) {
     match soft_reboot {
         Some(SoftReboot::Required) => add(&["--soft-reboot=required"]),
-        Some(SoftReboot::Auto) => add(&["--soft-reboot=auto"]),
         None => {}
     }
 }
@@ -158,8 +127,6 @@ pub struct Queued {
     pub digest: Option<String>,
     /// An update was found, not fetched.
     pub available: bool,
-    /// `rollback deployment` or `current deployment`.
-    pub next_boot: Option<String>,
 }
 
 /// How clients say that nothing was to be done.
@@ -189,8 +156,6 @@ impl Queued {
                 queued.version = Some(version);
             } else if let Some(digest) = after("Digest:") {
                 queued.digest = Some(digest);
-            } else if let Some(next) = after("Next boot:") {
-                queued.next_boot = Some(next);
             }
         }
         queued
@@ -223,12 +188,10 @@ mod tests {
         assert_eq!(
             line(Verb::Switch(Switch {
                 target: "dir".into(),
-                transport: Some("oci".into()),
-                retain: true,
                 apply: true,
-                soft_reboot: Some(SoftReboot::Auto),
+                soft_reboot: Some(SoftReboot::Required),
             })),
-            "bootc switch --apply --retain --soft-reboot=auto --transport oci dir"
+            "bootc switch --apply --soft-reboot=required dir"
         );
         assert_eq!(
             line(Verb::Upgrade(Upgrade {
@@ -238,7 +201,6 @@ mod tests {
             "bootc upgrade --check"
         );
         let rollback = Verb::Rollback { apply: true };
-        assert!(rollback.reboots());
         assert_eq!(line(rollback), "bootc rollback --apply");
     }
 
@@ -267,12 +229,6 @@ mod tests {
         assert!(Queued::parse("Image specification is unchanged.\n").unchanged);
         assert!(Queued::parse("No update available.").unchanged);
         assert!(!Queued::parse("").unchanged);
-    }
-
-    #[test]
-    fn a_rollback_says_what_boots_next() {
-        let queued = Queued::parse("Next boot: rollback deployment\n");
-        assert_eq!(queued.next_boot.as_deref(), Some("rollback deployment"));
     }
 
     #[test]

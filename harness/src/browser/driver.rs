@@ -29,7 +29,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How many ports are tried before it is no accident that each was taken.
 const PORTS_TRIED: usize = 5;
 
-/// What of a user's session is nothing to the browser: its display, its proxies, its settings.
+/// Environment variables of a user's session that the browser must not inherit: display, proxies, settings.
 const FOREIGN: [&str; 12] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Driver {
 }
 
 impl Driver {
-    /// Starts it in a folder of its own, on a port of the run's, on another when somebody was faster.
+    /// Starts it in a folder of its own, on a port of the run's, or on another when that was taken meanwhile.
     pub async fn start(options: &BrowserOptions, programs: Programs) -> Result<Self, BrowserError> {
         let ports = Ports::new(&options.state, PortRange::from_env()?);
         let mut tries = 0;

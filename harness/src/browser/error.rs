@@ -68,7 +68,7 @@ pub enum BrowserError {
         /// The end of the driver's log.
         log: String,
     },
-    /// It died, or did something nobody asked for.
+    /// It died, or did something that was not asked of it.
     #[error("the browser was lost while it was to {doing}: {why}{}", said(.log))]
     Lost {
         /// What it was doing.

@@ -215,7 +215,7 @@ impl Session {
         let html = self.client.source().await.map_err(lost("read a page"))?;
         let shown = redact(&view.text);
         if shown != view.text || redact(&html) != html {
-            // A picture cannot be redacted: what is taken is one of the text, without what nobody may read.
+            // A picture cannot be redacted, so the page's text is redacted before it is taken.
             let covered = self.client.execute(COVER, vec![shown.into()]).await;
             covered.map_err(lost("cover a secret on a page"))?;
         }
@@ -285,7 +285,7 @@ impl Session {
 
     /// Ends it.
     pub async fn close(self) {
-        // One that has died already cannot be closed: whoever asked for a page has been told.
+        // One that has died already cannot be closed; the error was returned with the page.
         let _ = self.client.close().await;
     }
 }

@@ -30,7 +30,7 @@ impl Traffic {
         };
         match event["method"].as_str() {
             Some("Network.requestWillBeSent") => {
-                // Chromium's own start page is nobody's traffic.
+                // Chromium's own start page does not count.
                 let url = params["request"]["url"].as_str().unwrap_or_default();
                 if !url.starts_with("chrome") {
                     self.under_way.insert(id.to_owned());

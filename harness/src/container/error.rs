@@ -30,7 +30,7 @@ pub enum ContainerError {
         /// The end of its log.
         log: String,
     },
-    /// Somebody else removed it.
+    /// Something else removed it.
     #[error("the container {0} is gone: something other than this scenario removed it")]
     Gone(String),
     /// systemd in it is not up in time.

@@ -63,7 +63,7 @@ impl Container {
             .arg("--log-driver=k8s-file")
             .arg(format!("--name={}", self.name))
             .arg(format!("--label=bootproof.run={}", self.run.id))
-            // podman takes a port that is free when it binds it: nobody can take it in between.
+            // podman chooses a free port while it binds it, so that it cannot be taken in between.
             .arg(format!("--publish=127.0.0.1::{guest_port}"))
             .arg(&self.image);
         self.host("start a container", create).await?;

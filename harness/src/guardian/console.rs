@@ -24,7 +24,7 @@ const AFTERMATH: Duration = Duration::from_millis(300);
 const THROTTLE: Duration = Duration::from_millis(250);
 
 /// How many lines are remembered.
-const KEPT: usize = 2000;
+const TAIL_LINES: usize = 2000;
 
 /// Follows one console's file, whether or not it exists yet, until it is dropped.
 #[derive(Debug)]
@@ -32,7 +32,6 @@ pub struct ConsoleReader {
     path: Utf8PathBuf,
     shared: Arc<Mutex<Shared>>,
     alarm: Arc<watch::Sender<Option<Alarm>>>,
-    last: watch::Receiver<String>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -56,7 +55,6 @@ impl ConsoleReader {
     pub fn start(machine: &str, path: &Utf8Path, guardian: Guardian, recorder: Recorder) -> Self {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let alarm = Arc::new(watch::channel(None).0);
-        let (last_tx, last) = watch::channel(String::new());
         let follower = Follower {
             machine: machine.to_owned(),
             path: path.to_owned(),
@@ -64,7 +62,7 @@ impl ConsoleReader {
             guardian,
             recorder,
             alarm: alarm.clone(),
-            last: last_tx,
+            last: String::new(),
             lines: Lines::default(),
             file: None,
             pending: None,
@@ -77,7 +75,6 @@ impl ConsoleReader {
             path: path.to_owned(),
             shared,
             alarm,
-            last,
             task: tokio::spawn(follower.follow()),
         }
     }
@@ -105,8 +102,8 @@ impl ConsoleReader {
     }
 
     /// The first alarm since the last mark, when there is one.
-    #[must_use]
-    pub fn alarmed(&self) -> Option<Alarm> {
+    #[cfg(test)]
+    pub(crate) fn alarmed(&self) -> Option<Alarm> {
         self.alarm.borrow().clone()
     }
 
@@ -117,15 +114,9 @@ impl ConsoleReader {
     }
 
     /// Every alarm since the reader began, marks or not.
-    #[must_use]
-    pub fn alarms(&self) -> Vec<Alarm> {
+    #[cfg(test)]
+    pub(crate) fn alarms(&self) -> Vec<Alarm> {
         lock(&self.shared).alarms.clone()
-    }
-
-    /// The newest line, now and as it changes.
-    #[must_use]
-    pub fn last_line(&self) -> watch::Receiver<String> {
-        self.last.clone()
     }
 
     /// The last `n` lines, oldest first, without escape codes and secrets.
@@ -177,7 +168,7 @@ struct Follower {
     guardian: Guardian,
     recorder: Recorder,
     alarm: Arc<watch::Sender<Option<Alarm>>>,
-    last: watch::Sender<String>,
+    last: String,
     lines: Lines,
     file: Option<Opened>,
     /// An alarm that waits for the lines after it.
@@ -344,12 +335,12 @@ impl Follower {
     fn remember(&mut self, line: &str) {
         let line = redact(line);
         let mut shared = lock(&self.shared);
-        if shared.tail.len() == KEPT {
+        if shared.tail.len() == TAIL_LINES {
             shared.tail.pop_front();
         }
         shared.tail.push_back(line.clone());
         drop(shared);
-        self.last.send_replace(line);
+        self.last = line;
     }
 
     fn publish(&mut self) {
@@ -363,7 +354,7 @@ impl Follower {
                 self.alarm.send_replace(Some(alarm));
             }
         }
-        let line = self.last.borrow().clone();
+        let line = self.last.clone();
         let due = match &self.announced {
             None => !line.is_empty(),
             Some((at, shown)) => *shown != line && at.elapsed() >= THROTTLE,

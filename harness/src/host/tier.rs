@@ -96,15 +96,6 @@ pub struct TierUnavailable {
     pub reasons: Vec<String>,
 }
 
-impl TierUnavailable {
-    pub(super) fn plain(tier: Tier, reason: String) -> Self {
-        Self {
-            tier,
-            reasons: vec![reason],
-        }
-    }
-}
-
 pub(super) fn judge(tier: Tier, checks: &[Check]) -> Result<(), TierUnavailable> {
     let reasons: Vec<String> = checks
         .iter()

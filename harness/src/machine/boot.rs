@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use bootproof_record::{Boot, Event, Work};
 
-use super::asked::ANSWERS;
 use super::conversation::Conversation;
 use super::downtime::Watch;
+use super::inquiry::ANSWERS;
 use super::promise::Expectations;
 use super::questions::{BootCondition, Reply};
 use super::{CONSOLE, Machine, MachineError};
@@ -179,7 +179,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Waits until somebody can log in, and it is not the old boot they log in to.
+    /// Waits until a login succeeds, on another boot than the previous one.
     async fn reach(&self, boot_wait: &BootWait) -> Result<Conversation, MachineError> {
         let BootWait { since, began, .. } = *boot_wait;
         let deadline = self.run.guest_deadline(boot_wait.patience);
@@ -334,7 +334,7 @@ impl Machine {
             let patience = self.run.guest_deadline(PAGE);
             let url = url + path;
             let looked = pages.visit(&self.run, &whose, &url, patience);
-            // A machine that ends meanwhile is told by whoever waits on it next.
+            // That a machine ended meanwhile is an error of the next wait on it.
             let _ = self.watched(looked).await;
         }
     }

@@ -45,7 +45,7 @@ impl Machine {
             Verb::Switch(switch) => ("switch", Some(switch.target.clone())),
             Verb::Upgrade(upgrade) if !upgrade.check => ("upgrade", None),
             Verb::Rollback { .. } => ("rollback", None),
-            Verb::Upgrade(_) | Verb::Status | Verb::Version | Verb::UsrOverlay => return,
+            Verb::Upgrade(_) | Verb::Status | Verb::Version => return,
         };
         self.run.recorder.record(Event::Deployed {
             machine: self.spec.name.clone(),

@@ -10,7 +10,7 @@ use crate::http::Http;
 /// How often the page is asked for.
 const PACE: Duration = Duration::from_millis(200);
 
-/// How long one answer may take: a forward may take a connection that nobody behind it answers.
+/// How long one answer may take: a port forward accepts a connection even when no server answers behind it.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// A visitor that asks for a page again and again.

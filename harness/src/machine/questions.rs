@@ -259,7 +259,7 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    /// Reads a line under a boundary; other lines are nobody's.
+    /// Reads a line that begins with the boundary; other lines are not the script's.
     pub fn parse(line: &str, boundary: &str) -> Option<Self> {
         let rest = line.strip_prefix(boundary)?.strip_prefix(' ')?;
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));

@@ -102,7 +102,7 @@ impl Machine {
         self.reboot_to(remote, Some(verb), digest, before).await
     }
 
-    /// Waits for a reboot that nobody here asked for, and holds the boot to its promises.
+    /// Waits for a reboot that the machine begins by itself, and holds the boot to its promises.
     ///
     /// # Errors
     /// As [`Machine::reboot`]; a machine that does not reboot within `patience`, as measured under KVM, is not reached.
@@ -154,7 +154,7 @@ impl Machine {
 
     async fn off(&self) -> Result<(), MachineError> {
         self.this_boot(false).await?;
-        // A panic on the way down is told at once. That its domain stops is what is wanted.
+        // A panic on the way down ends the wait at once; that the domain stops is what is wanted.
         tokio::select! {
             biased;
             alarm = self.console.alarm() => Err(self.alarm_error(alarm)),

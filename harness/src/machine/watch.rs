@@ -36,8 +36,7 @@ impl Machine {
         }
     }
 
-    /// An error when it has come to harm since the last look that no wait was there to see: its console and its journal
-    /// are read, and it is still in the boot that was waited for.
+    /// Checks its health since the last check: no alarm on its console or in its journal, and still the same boot.
     ///
     /// # Errors
     /// [`MachineError::Alarm`], [`MachineError::Journal`] or [`MachineError::Rebooted`], and when it cannot be asked.

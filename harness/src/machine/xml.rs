@@ -135,7 +135,7 @@ fn disk(w: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
                 .with_attribute(("file", spec.overlay.as_str()));
             if spec.dac {
                 source.write_inner_content(|w| {
-                    // Machines share a base: whoever stops first must not take it back from the others.
+                    // Machines share a base: the first one to stop must not take it back from the others.
                     empty(w, "seclabel", &[("model", "dac"), ("relabel", "no")])
                 })?;
             } else {

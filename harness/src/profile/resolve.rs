@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::asked::{self, Asked};
 use super::{
-    BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, Profile, Redaction, Release,
+    BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSettings, Profile, Redaction, Release,
     ReleaseName, UpdateSpec, WebSpec, units,
 };
 use crate::guardian::PATTERNS;
@@ -520,8 +520,8 @@ impl Resolver<'_> {
         number
     }
 
-    fn machine(&mut self, asked: &asked::Machine) -> MachineSpec {
-        MachineSpec {
+    fn machine(&mut self, asked: &asked::Machine) -> MachineSettings {
+        MachineSettings {
             memory_mib: self.at_least(asked.memory_mib.as_ref(), "memory_mib", 512, 2048),
             cpus: self.at_least(asked.cpus.as_ref(), "cpus", 1, 2),
         }

@@ -85,16 +85,6 @@ pub enum SshError {
         /// The end of its standard error (or output), without secrets.
         said: String,
     },
-    /// A file is longer than what is read of it.
-    #[error("{path} on {machine} is longer than {limit} bytes")]
-    TooLong {
-        /// The machine.
-        machine: String,
-        /// The file.
-        path: String,
-        /// What is read at most.
-        limit: usize,
-    },
     /// The thread that held the connection died.
     #[error("the thread that talks to {machine} died: {why}")]
     Thread {
@@ -108,7 +98,7 @@ pub enum SshError {
 impl Classify for SshError {
     /// Only a command that ran and ended says something.
     fn origin(&self) -> Origin {
-        Origin::product_if(matches!(self, Self::Failed { .. } | Self::TooLong { .. }))
+        Origin::product_if(matches!(self, Self::Failed { .. }))
     }
 }
 

@@ -25,7 +25,6 @@ pub(super) struct RemoteOutput {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    pub cut_short: bool,
 }
 
 /// A connection that is logged in.
@@ -97,13 +96,11 @@ impl Link {
         let mut out = Capture::new(limit).with_listener(listener);
         let mut err = Capture::new(limit);
         let result = self.drive(wire, stdin, until, &mut out, &mut err);
-        let cut_short = out.cut_short || err.cut_short;
         match result {
             Ok(code) => Ok(RemoteOutput {
                 code,
                 stdout: out.bytes,
                 stderr: err.bytes,
-                cut_short,
             }),
             Err(_) if Instant::now() >= until => Err(SshError::Deadline {
                 machine: login.machine.clone(),

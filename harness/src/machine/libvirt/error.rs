@@ -54,7 +54,7 @@ impl LibvirtError {
         self.says(&["load of migration failed", "-incoming"])
     }
 
-    /// Whether a forwarded port was taken by somebody else meanwhile.
+    /// Whether another program took a forwarded port meanwhile.
     #[must_use]
     pub fn is_port_taken(&self) -> bool {
         self.says(&["Could not set up host forwarding rule"])

@@ -1,4 +1,4 @@
-//! What a machine is asked after a boot, before a reboot, and whenever somebody wants to know.
+//! The questions to a machine after a boot, before a reboot and between steps, and what is made of the answers.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::wait;
 /// How long the answers to all questions may take, as measured under KVM.
 pub(super) const ANSWERS: Duration = Duration::from_secs(90);
 
-/// What the answers say.
+/// A boot as its answers describe it.
 pub(super) struct BootReport {
     pub boot: Boot,
     pub observed: Observed,
