@@ -149,7 +149,7 @@ impl Ssh {
         let remote = Remote::argv(["sh", "-c", SCRIPT, "copy", path, &mode, &length])
             .as_root()
             .stdin(bytes)
-            .shown_as(format!("copy to {}", quote(path)));
+            .display_as(format!("copy to {}", quote(path)));
         self.run(remote).await.map(drop)
     }
 
@@ -171,7 +171,7 @@ impl Ssh {
 
     async fn perform(&self, mut remote: Remote) -> Result<Output, SshError> {
         let wire = remote.wire(&self.login.user);
-        let line = redact(remote.shown());
+        let line = redact(remote.display_line());
         let recorded = remote.recorded().then(|| {
             let what = format!("{}: {line}", self.login.machine);
             let span = self.recorder.span(Work::GuestCommand, what);

@@ -205,7 +205,7 @@ impl Subject {
     pub(crate) async fn script(&self, line: &str, shown: &str) -> Result<String, StepError> {
         let remote = Remote::shell(line)
             .as_root()
-            .shown_as(shown)
+            .display_as(shown)
             .deadline(self.machine()?.deadline(SCRIPT));
         let output = self.machine()?.output(remote).await.map_err(at_fault)?;
         if output.code == 0 {
@@ -243,7 +243,7 @@ impl Subject {
         let remote = Remote::argv(argv)
             .as_root()
             .stdin(input)
-            .shown_as(shown)
+            .display_as(shown)
             .deadline(machine.deadline(SCRIPT));
         let output = machine.output(remote).await.map_err(at_fault)?;
         if output.code == 0 {

@@ -39,7 +39,7 @@ pub enum BrowserError {
     #[error(transparent)]
     Exec(#[from] ExecError),
     /// The driver ended by itself, or does not answer.
-    #[error("the browser's driver does not run: {why}{}", said(.log))]
+    #[error("the browser's driver does not run: {why}{}", excerpt(.log))]
     Driver {
         /// What was seen.
         why: String,
@@ -47,7 +47,7 @@ pub enum BrowserError {
         log: String,
     },
     /// Chromium does not start.
-    #[error("Chromium does not start: {why}{}", said(.log))]
+    #[error("Chromium does not start: {why}{}", excerpt(.log))]
     Session {
         /// What the driver said.
         why: String,
@@ -61,7 +61,7 @@ pub enum BrowserError {
         waited: Duration,
     },
     /// It does not answer any more.
-    #[error("the browser hangs: {why}{}", said(.log))]
+    #[error("the browser hangs: {why}{}", excerpt(.log))]
     Hangs {
         /// What was waited for.
         why: String,
@@ -69,7 +69,7 @@ pub enum BrowserError {
         log: String,
     },
     /// It died, or did something that was not asked of it.
-    #[error("the browser was lost while it was to {doing}: {why}{}", said(.log))]
+    #[error("the browser was lost while it was to {doing}: {why}{}", excerpt(.log))]
     Lost {
         /// What it was doing.
         doing: &'static str,
@@ -104,7 +104,7 @@ impl Classify for BrowserError {
     }
 }
 
-fn said(log: &str) -> String {
+fn excerpt(log: &str) -> String {
     if log.is_empty() {
         String::new()
     } else {

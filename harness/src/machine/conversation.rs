@@ -32,7 +32,7 @@ impl Conversation {
     pub fn begin(ssh: &Ssh, questions: Questions, deadline: GuestDeadline) -> Self {
         let remote = Remote::shell(questions.script())
             .as_root()
-            .shown_as(questions.words())
+            .display_as(questions.words())
             .quiet()
             .reads()
             .limit(ANSWER_BYTES)

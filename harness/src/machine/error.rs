@@ -98,7 +98,7 @@ pub enum MachineError {
         alarm: Box<Alarm>,
     },
     /// The domain stopped by itself.
-    #[error("{machine} is no longer running: {state}{}", shown(.console))]
+    #[error("{machine} is no longer running: {state}{}", format_lines(.console))]
     Stopped {
         /// The machine.
         machine: String,
@@ -112,7 +112,7 @@ pub enum MachineError {
         "{machine} was not reachable {} s after {since}; last: {last}; {}{}",
         .waited.as_secs(),
         .alive.as_deref().unwrap_or("nothing shows that the guest is alive"),
-        shown(.console)
+        format_lines(.console)
     )]
     NotReached {
         /// The machine.
@@ -166,7 +166,7 @@ pub enum MachineError {
         jobs: Vec<String>,
     },
     /// It is in another boot than the last that was waited for.
-    #[error("{machine} has rebooted since boot {boot}, and nobody asked it to{}", shown(.console))]
+    #[error("{machine} has rebooted since boot {boot}, and nobody asked it to{}", format_lines(.console))]
     Rebooted {
         /// The machine.
         machine: String,
@@ -176,7 +176,7 @@ pub enum MachineError {
         console: Vec<String>,
     },
     /// It did not power off in time.
-    #[error("{machine} was not off {} s after it was asked to power off; last: {last}{}", .waited.as_secs(), shown(.console))]
+    #[error("{machine} was not off {} s after it was asked to power off; last: {last}{}", .waited.as_secs(), format_lines(.console))]
     NotOff {
         /// The machine.
         machine: String,
@@ -245,7 +245,7 @@ impl Classify for MachineError {
     }
 }
 
-fn shown(lines: &[String]) -> String {
+fn format_lines(lines: &[String]) -> String {
     if lines.is_empty() {
         "; its console is empty".to_owned()
     } else {

@@ -120,7 +120,7 @@ impl Machine {
         let remote = Remote::argv(["sh", "-c", ADAPT, "adapt", &decimal(before)])
             .as_root()
             .stdin(self.spec.credentials.tmpfiles())
-            .shown_as("set the clock, and the registry's address")
+            .display_as("set the clock, and the registry's address")
             .deadline(self.run.guest_deadline(QUESTION));
         let answer = self.run(remote).await?.text();
         let after = now();

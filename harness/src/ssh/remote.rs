@@ -16,7 +16,7 @@ const SHOWN_STDIN: usize = 8 << 10;
 pub struct Remote {
     line: String,
     simple: bool,
-    shown: Option<String>,
+    display: Option<String>,
     root: bool,
     stdin: Vec<u8>,
     deadline: Option<GuestDeadline>,
@@ -34,7 +34,7 @@ impl Remote {
         Self {
             line,
             simple,
-            shown: None,
+            display: None,
             root: false,
             stdin: Vec::new(),
             deadline: None,
@@ -88,10 +88,10 @@ impl Remote {
         self
     }
 
-    /// How it is shown, when the command itself says nothing to a person.
+    /// What is displayed in place of the command, when that says nothing to a person.
     #[must_use]
-    pub fn shown_as(mut self, shown: impl Into<String>) -> Self {
-        self.shown = Some(shown.into());
+    pub fn display_as(mut self, display: impl Into<String>) -> Self {
+        self.display = Some(display.into());
         self
     }
 
@@ -124,8 +124,8 @@ impl Remote {
         self.listener.take()
     }
 
-    pub(super) fn shown(&self) -> &str {
-        self.shown.as_deref().unwrap_or(&self.line)
+    pub(super) fn display_line(&self) -> &str {
+        self.display.as_deref().unwrap_or(&self.line)
     }
 
     pub(super) fn recorded(&self) -> bool {
@@ -144,9 +144,9 @@ impl Remote {
         self.stdin
     }
 
-    /// How it is shown, when that is not the command itself.
+    /// What is displayed in place of the command.
     pub(super) fn label(&self) -> Option<&str> {
-        self.shown.as_deref()
+        self.display.as_deref()
     }
 
     /// What goes over the wire for a login.
