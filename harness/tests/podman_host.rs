@@ -26,7 +26,7 @@ async fn podman_reads_the_settings_back() {
     // Nothing of the user's or the system's own storage is seen.
     assert_eq!(store["containerStore"]["number"], 0);
     assert_eq!(store["imageStore"]["number"], 0);
-    bootproof_harness::ledger::cache::empty_cache(&cache, &cache.join("state"), &podman)
+    bootproof_harness::cache::empty_cache(&cache, &cache.join("state"), &podman)
         .await
         .unwrap();
 }
