@@ -358,7 +358,7 @@ impl Maker<'_> {
         let done = self.in_container(what, part, &rooted, cmd, &command).await;
         let give_back = self.give_back(mounts);
         if done.is_err() {
-            clean_up(&self.recorder, "give files back to their user", give_back).await;
+            clean_up(self.recorder, "give files back to their user", give_back).await;
             return done;
         }
         give_back.await
@@ -390,7 +390,7 @@ impl Maker<'_> {
             podman.podman().args(remove).run().await?;
             Ok::<_, ImageError>(run.ledger.release(entry)?)
         };
-        clean_up(&self.recorder, "remove the container", remove).await;
+        clean_up(self.recorder, "remove the container", remove).await;
         result.map(|_| ())
     }
 

@@ -40,7 +40,6 @@ impl World {
             target: known.pushed.tagged(split(&named).1),
             apply: after.applies(),
             soft_reboot: after.soft(),
-            ..Switch::default()
         });
         self.fetch_or_blame(name, &verb, &known, after).await
     }
