@@ -10,7 +10,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use bootproof_harness::http::Http;
-use bootproof_record::Recorder;
+use bootproof_harness::run::{Dirs, Run};
+use bootproof_record::{Recorder, RunId};
+use camino::Utf8Path;
 
 /// How often each is measured.
 const TIMES: u32 = 30;
@@ -87,7 +89,13 @@ async fn once(before: Before, delay: Duration) -> Result<Duration, Box<dyn Error
     let server = std::thread::spawn(move || serve(before, listener, address, opens, &begun));
     let http = Http::new(Recorder::unrecorded())?;
     let url = format!("http://{address}/");
-    http.wait_for_status(&url, 200, DEADLINE).await?;
+    let dir = tempfile::tempdir()?;
+    let root = Utf8Path::from_path(dir.path()).ok_or("the temp folder's path is no UTF-8")?;
+    let id = RunId::random()?;
+    let dirs = Dirs::of(&id, root, root, root);
+    let run = Run::plain(Recorder::unrecorded(), id, dirs)?;
+    let deadline = run.guest_deadline(DEADLINE);
+    http.wait_for_status(&url, 200, deadline).await?;
     let noticed = Instant::now();
     server.join().map_err(|_| "the server panicked")??;
     Ok(noticed.duration_since(beginning.recv()?))
