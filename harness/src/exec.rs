@@ -156,8 +156,8 @@ mod tests {
         assert_eq!(pids.len(), 2);
         let gone = crate::wait::until("the group to be gone", Duration::from_secs(5), async || {
             match crate::process::all().iter().find(|p| p.group == pids[0]) {
-                Some(left) => crate::wait::Look::Not(format!("{} runs", left.pid)),
-                None => crate::wait::Look::Ready(()),
+                Some(left) => crate::wait::Poll::Pending(format!("{} runs", left.pid)),
+                None => crate::wait::Poll::Ready(()),
             }
         });
         gone.await.unwrap();

@@ -14,7 +14,7 @@ pub use steady::Steady;
 
 use crate::classify::Classify;
 use crate::run::GuestDeadline;
-use crate::wait::{self, Look, WaitError};
+use crate::wait::{self, Poll, WaitError};
 use steady::Standing;
 
 /// What is kept of a body, in bytes.
@@ -196,11 +196,11 @@ impl Http {
             deadline,
             || async move {
                 match self.fetch(url, one).await {
-                    Ok(page) if wanted(&page) => Look::Ready(page),
+                    Ok(page) if wanted(&page) => Poll::Ready(page),
                     Ok(page) => {
-                        Look::Not(format!("HTTP {}, {} bytes", page.status, page.body.len()))
+                        Poll::Pending(format!("HTTP {}, {} bytes", page.status, page.body.len()))
                     }
-                    Err(error) => Look::Not(error.to_string()),
+                    Err(error) => Poll::Pending(error.to_string()),
                 }
             },
         )
@@ -250,11 +250,11 @@ impl Http {
         let settled = &settled;
         let look = || async {
             let page = match self.fetch(url, one).await {
-                Ok(page) if page.status == status => return Look::Ready(page),
+                Ok(page) if page.status == status => return Poll::Ready(page),
                 Ok(page) => page,
                 Err(error) => {
                     standing().broken();
-                    return Look::Not(error.to_string());
+                    return Poll::Pending(error.to_string());
                 }
             };
             let seen = format!("HTTP {}, {} bytes", page.status, page.body.len());
@@ -264,11 +264,11 @@ impl Http {
                 if asks && settled().await {
                     standing().settled();
                 }
-                return Look::Not(seen);
+                return Poll::Pending(seen);
             }
             match standing().saw(page.status, Instant::now()) {
-                None => Look::Not(seen),
-                Some(stood) => Look::Never(format!(
+                None => Poll::Pending(seen),
+                Some(stood) => Poll::GiveUp(format!(
                     "{seen}, the same status {} times over {:.1} s on a system that has settled",
                     stood.times,
                     stood.over.as_secs_f64()

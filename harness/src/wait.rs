@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// How often a condition is looked at unless a wait says otherwise.
-pub const POLL: Duration = Duration::from_millis(100);
+pub const PACE: Duration = Duration::from_millis(100);
 
-/// What one look at a condition found.
-pub enum Look<T> {
+/// What one look at a condition found; `std::task::Poll` knows no reason and no end.
+pub enum Poll<T> {
     /// It holds, with what came of it.
     Ready(T),
     /// Not yet; what was seen instead.
-    Not(String),
+    Pending(String),
     /// It can no longer come true; why.
-    Never(String),
+    GiveUp(String),
 }
 
 /// Why a wait ended without what it waited for.
@@ -49,7 +49,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Looks every [`POLL`] until it is ready, can never be, or the deadline passes.
+/// Looks every [`PACE`] until it is ready, can never be, or the deadline passes.
 ///
 /// # Errors
 /// [`WaitError`], with what the last look saw.
@@ -60,9 +60,9 @@ pub async fn until<T, F, Fut>(
 ) -> Result<T, WaitError>
 where
     F: FnMut() -> Fut,
-    Fut: Future<Output = Look<T>>,
+    Fut: Future<Output = Poll<T>>,
 {
-    until_every(POLL, what, deadline, look).await
+    until_every(PACE, what, deadline, look).await
 }
 
 /// [`until`], with a pace of its own.
@@ -77,7 +77,7 @@ pub async fn until_every<T, F, Fut>(
 ) -> Result<T, WaitError>
 where
     F: FnMut() -> Fut,
-    Fut: Future<Output = Look<T>>,
+    Fut: Future<Output = Poll<T>>,
 {
     let deadline = deadline.into();
     let started = Instant::now();
@@ -92,9 +92,9 @@ where
         let left = deadline.saturating_sub(started.elapsed());
         // A look that hangs must not outlive the deadline.
         match tokio::time::timeout(left, look()).await {
-            Ok(Look::Ready(value)) => return Ok(value),
-            Ok(Look::Never(why)) => return Err(fail(why, true)),
-            Ok(Look::Not(seen)) => last = seen,
+            Ok(Poll::Ready(value)) => return Ok(value),
+            Ok(Poll::GiveUp(why)) => return Err(fail(why, true)),
+            Ok(Poll::Pending(seen)) => last = seen,
             Err(_) => return Err(fail(last, false)),
         }
         if started.elapsed() + pace > deadline {
@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failed_wait_remembers_what_it_saw() {
         let error = until::<(), _, _>("HTTP 200 from homepage", Duration::from_secs(1), || async {
-            Look::Not("connection refused".to_owned())
+            Poll::Pending("connection refused".to_owned())
         })
         .await
         .unwrap_err();
@@ -145,7 +145,7 @@ mod tests {
     async fn what_can_never_come_ends_the_wait_at_once() {
         let started = tokio::time::Instant::now();
         let error = until::<(), _, _>("a unit", Duration::from_secs(60), || async {
-            Look::Never("the unit has failed".to_owned())
+            Poll::GiveUp("the unit has failed".to_owned())
         })
         .await
         .unwrap_err();
@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_look_that_hangs_does_not_outlive_the_deadline() {
         let error = until::<(), _, _>("an answer", Duration::from_secs(2), || async {
-            std::future::pending::<Look<()>>().await
+            std::future::pending::<Poll<()>>().await
         })
         .await
         .unwrap_err();

@@ -12,7 +12,7 @@ use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::picture::{Tolerance, compare};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::sweep::clean;
-use bootproof_harness::wait::{self, Look};
+use bootproof_harness::wait::{self, Poll};
 use bootproof_record::RunId;
 use camino::Utf8PathBuf;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -116,8 +116,8 @@ impl Server {
         let before = self.never.load(Ordering::SeqCst);
         let asked = wait::until("the page to be asked for", PATIENCE, async || {
             match self.never.load(Ordering::SeqCst) > before {
-                true => Look::Ready(()),
-                false => Look::Not("nobody asks".to_owned()),
+                true => Poll::Ready(()),
+                false => Poll::Pending("nobody asks".to_owned()),
             }
         });
         asked.await.unwrap();

@@ -15,7 +15,7 @@ use bootproof_harness::podman::{Access, Podman};
 use bootproof_harness::profile::{Profile, ReleaseName};
 use bootproof_harness::registry::{Registry, RegistryError};
 use bootproof_harness::run::{Dirs, Run};
-use bootproof_harness::wait::{self, Look};
+use bootproof_harness::wait::{self, Poll};
 use bootproof_record::{Event, Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -398,8 +398,8 @@ async fn a_registry_dies_with_its_guard() {
     wait::until("the registry's end", Duration::from_secs(5), || async {
         // A zombie has ended as well.
         match std::fs::read_to_string(&stat) {
-            Ok(text) if !text.contains(") Z ") => Look::Not(text),
-            _ => Look::Ready(()),
+            Ok(text) if !text.contains(") Z ") => Poll::Pending(text),
+            _ => Poll::Ready(()),
         }
     })
     .await

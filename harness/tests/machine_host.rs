@@ -21,7 +21,7 @@ use bootproof_harness::ledger::Resource;
 use bootproof_harness::machine::{Hypervisor, Machine, MachineError};
 use bootproof_harness::ssh::{KeyPair, Login, Remote, Ssh, SshError};
 use bootproof_harness::sweep::sweep;
-use bootproof_harness::wait::{Look, until_every};
+use bootproof_harness::wait::{Poll, until_every};
 use bootproof_record::Recorder;
 use lab::{Lab, say};
 
@@ -294,9 +294,9 @@ async fn panics(machine: &Machine) {
         let seen = until_every(pace, "a panic in the file", long, || async {
             let text = tokio::fs::read(&path).await.unwrap_or_default();
             if String::from_utf8_lossy(&text).contains("Kernel panic") {
-                Look::Ready(Instant::now())
+                Poll::Ready(Instant::now())
             } else {
-                Look::Not("none".into())
+                Poll::Pending("none".into())
             }
         });
         seen.await.unwrap()

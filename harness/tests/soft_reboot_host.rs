@@ -17,7 +17,7 @@ use bootproof_harness::classify::Classify as _;
 use bootproof_harness::disk::{Backing, Disks};
 use bootproof_harness::machine::{Expected, Machine, MachineError};
 use bootproof_harness::ssh::{Remote, SshError};
-use bootproof_harness::wait::{self, Look};
+use bootproof_harness::wait::{self, Poll};
 use lab::{Lab, NAME, say};
 
 /// What a soft reboot must leave as it was, and what it must change.
@@ -138,9 +138,9 @@ async fn soft_reboot(machine: &Machine, before: &Facts) -> f64 {
     machine.ssh().forget();
     let look = || async {
         match count(machine).await {
-            Ok(count) if count == before.soft_reboots + 1 => Look::Ready(()),
-            Ok(count) => Look::Not(format!("{count} soft reboots")),
-            Err(error) => Look::Not(error),
+            Ok(count) if count == before.soft_reboots + 1 => Poll::Ready(()),
+            Ok(count) => Poll::Pending(format!("{count} soft reboots")),
+            Err(error) => Poll::Pending(error),
         }
     };
     let pace = Duration::from_millis(300);

@@ -11,7 +11,7 @@ use bootproof_harness::ledger::{Ledger, Resource};
 use bootproof_harness::podman::Podman;
 use bootproof_harness::sweep::{Outcome, clean, sweep};
 use bootproof_harness::sweep::{forget_builds, hold_builds};
-use bootproof_harness::wait::{Look, until};
+use bootproof_harness::wait::{Poll, until};
 
 struct Host {
     _dir: tempfile::TempDir,
@@ -228,8 +228,8 @@ async fn a_killed_builds_process_containers_and_files_go() {
         "the build to sleep",
         Duration::from_secs(60),
         async || match sleeps().await {
-            true => Look::Ready(()),
-            false => Look::Not(format!("ended: {}", building.is_finished())),
+            true => Poll::Ready(()),
+            false => Poll::Pending(format!("ended: {}", building.is_finished())),
         },
     );
     begun.await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bootproof_harness::wait::Look;
+use bootproof_harness::wait::Poll;
 
 /// The states of a unit, as `systemctl show` gives them.
 #[derive(Debug)]
@@ -24,18 +24,18 @@ impl<'a> UnitState<'a> {
     }
 
     /// A look at it by somebody who waits until it is active.
-    pub(crate) fn look(&self) -> Look<()> {
+    pub(crate) fn look(&self) -> Poll<()> {
         let (sub, file) = (self.get("SubState"), self.get("UnitFileState"));
         match (self.get("LoadState"), self.get("ActiveState")) {
-            ("not-found", _) => Look::Never("there is no such unit".to_owned()),
-            ("masked", _) => Look::Never("it is masked".to_owned()),
-            (_, "active") => Look::Ready(()),
-            (_, "failed") => Look::Never(format!("it has failed ({})", self.get("Result"))),
+            ("not-found", _) => Poll::GiveUp("there is no such unit".to_owned()),
+            ("masked", _) => Poll::GiveUp("it is masked".to_owned()),
+            (_, "active") => Poll::Ready(()),
+            (_, "failed") => Poll::GiveUp(format!("it has failed ({})", self.get("Result"))),
             // Something else may start a unit that is disabled: a socket, another unit.
             (_, "inactive") if file == "disabled" => {
-                Look::Not("it is inactive, and disabled".to_owned())
+                Poll::Pending("it is inactive, and disabled".to_owned())
             }
-            (_, state) => Look::Not(format!("it is {state} ({sub})")),
+            (_, state) => Poll::Pending(format!("it is {state} ({sub})")),
         }
     }
 
@@ -55,9 +55,9 @@ mod tests {
 
     fn seen(answer: &str) -> String {
         match UnitState::parse(answer).look() {
-            Look::Ready(()) => "ready".to_owned(),
-            Look::Not(seen) => format!("not: {seen}"),
-            Look::Never(why) => format!("never: {why}"),
+            Poll::Ready(()) => "ready".to_owned(),
+            Poll::Pending(seen) => format!("not: {seen}"),
+            Poll::GiveUp(why) => format!("never: {why}"),
         }
     }
 

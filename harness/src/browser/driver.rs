@@ -14,7 +14,7 @@ use crate::exec::{Cmd, Daemon, find_program};
 use crate::http::Http;
 use crate::ledger::{Owned, PortLease, PortRange, Ports, Resource};
 use crate::sweep::end_all_using;
-use crate::wait::{self, Look, WaitError};
+use crate::wait::{self, Poll, WaitError};
 
 /// What the programs are called by the distributions.
 const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -170,11 +170,11 @@ impl Driver {
             let (http, url) = (&http, &url);
             async move {
                 if let Some(code) = gone {
-                    return Look::Never(format!("it ended with exit code {code}"));
+                    return Poll::GiveUp(format!("it ended with exit code {code}"));
                 }
                 match http.answers(url, Duration::from_secs(2)).await {
-                    true => Look::Ready(()),
-                    false => Look::Not("it does not answer".to_owned()),
+                    true => Poll::Ready(()),
+                    false => Poll::Pending("it does not answer".to_owned()),
                 }
             }
         })

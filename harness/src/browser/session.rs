@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::traffic::Traffic;
 use super::{BrowserError, LINGER, Rendered, WINDOW};
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// What a visitor would read, and whether it is all there: asked when the page has drawn and has nothing else to do, so
 /// that an answer that has arrived has been taken in too. One that never has nothing to do is asked all the same.
@@ -251,7 +251,7 @@ impl Session {
         let waited = wait::until_every(PACE, "a page to come to rest", for_ever, || async {
             let (view, entries) = match self.look().await {
                 Ok(looked) => looked,
-                Err(error) => return Look::Ready(Err(error)),
+                Err(error) => return Poll::Ready(Err(error)),
             };
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             let still = state.observe(&view, &entries);
@@ -259,9 +259,9 @@ impl Session {
             let enough =
                 still.is_some_and(|still| wanted(&view.title, &view.text) || still >= LINGER);
             if enough || Instant::now() >= deadline {
-                return Look::Ready(Ok((view, still.is_some())));
+                return Poll::Ready(Ok((view, still.is_some())));
             }
-            Look::Not("it goes on changing".to_owned())
+            Poll::Pending("it goes on changing".to_owned())
         });
         match waited.await {
             Ok(seen) => seen,

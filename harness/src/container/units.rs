@@ -7,7 +7,7 @@ use bootproof_record::Work;
 
 use super::{Container, ContainerError, PACE, PODMAN};
 use crate::run::HostDeadline;
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How far systemd is.
 pub(super) enum State {
@@ -33,16 +33,16 @@ impl Container {
             let (alive, ended) = (&alive, &ended);
             async move {
                 match self.look().await {
-                    Ok(State::Up) => Look::Ready(()),
+                    Ok(State::Up) => Poll::Ready(()),
                     Ok(State::Starting(word)) => {
                         alive.store(true, Ordering::Relaxed);
-                        Look::Not(format!("it is {word}"))
+                        Poll::Pending(format!("it is {word}"))
                     }
                     Ok(State::Ended(code)) => {
                         ended.get_or_init(|| code);
-                        Look::Never(format!("it ended with exit code {code}"))
+                        Poll::GiveUp(format!("it ended with exit code {code}"))
                     }
-                    Err(error) => Look::Not(error.to_string()),
+                    Err(error) => Poll::Pending(error.to_string()),
                 }
             }
         })

@@ -16,7 +16,7 @@ use crate::clean_up::clean_up;
 use crate::ledger::Resource;
 use crate::podman::Podman;
 use crate::run::Run;
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How long another run that makes the same disk is waited for.
 const PATIENCE: Duration = Duration::from_secs(2400);
@@ -177,14 +177,14 @@ impl Disks {
                 match lock {
                     // Who empties the cache may have been faster.
                     Ok(Some(_)) if ready && !path.with_extension("").join("disk.raw").exists() => {
-                        Look::Not("it was taken out of the cache".to_owned())
+                        Poll::Pending("it was taken out of the cache".to_owned())
                     }
-                    Ok(Some(lock)) => Look::Ready(Ok(lock)),
+                    Ok(Some(lock)) => Poll::Ready(Ok(lock)),
                     Ok(None) => {
                         recorder.doing("waiting for another run that makes the same disk");
-                        Look::Not("its lock is held".to_owned())
+                        Poll::Pending("its lock is held".to_owned())
                     }
-                    Err(error) => Look::Ready(Err(io(path)(error))),
+                    Err(error) => Poll::Ready(Err(io(path)(error))),
                 }
             },
         )

@@ -193,7 +193,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::wait::{Look, until};
+    use crate::wait::{Poll, until};
 
     #[tokio::test]
     async fn a_slow_sudo_does_not_hold_up_a_destructor() {
@@ -221,8 +221,8 @@ mod tests {
                     .iter()
                     .any(|p| p.group == group.as_raw_nonzero().get())
                 {
-                    true => Look::Not("it runs".to_owned()),
-                    false => Look::Ready(()),
+                    true => Poll::Pending("it runs".to_owned()),
+                    false => Poll::Ready(()),
                 },
             );
         gone.await.unwrap();

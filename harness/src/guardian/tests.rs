@@ -309,9 +309,9 @@ impl Console {
         let written = std::fs::metadata(&self.path).unwrap().len();
         let look = || async {
             if self.reader.bytes() == written {
-                crate::wait::Look::Ready(())
+                crate::wait::Poll::Ready(())
             } else {
-                crate::wait::Look::Not(self.reader.bytes().to_string())
+                crate::wait::Poll::Pending(self.reader.bytes().to_string())
             }
         };
         crate::wait::until("the console to be read", Duration::from_secs(5), look)

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::sector::{HELLO, boot_sector};
 use super::{Check, ProbeContext, Tier, remembered};
 use crate::exec::{Cmd, find_program};
-use crate::wait::{Look, until};
+use crate::wait::{Poll, until};
 
 /// The emulator's names: Debian's and Fedora's, then RHEL's.
 pub(super) const EMULATORS: [&str; 2] = ["qemu-system-x86_64", "/usr/libexec/qemu-kvm"];
@@ -216,11 +216,11 @@ async fn watch(
         let ended = daemon.exit_code().ok().flatten();
         let text = read();
         std::future::ready(match (proof(&text), ended) {
-            (Some(proof), _) => Look::Ready(proof),
+            (Some(proof), _) => Poll::Ready(proof),
             (None, Some(code)) => {
-                Look::Never(format!("qemu ended with {code}: {}", last_line(&text)))
+                Poll::GiveUp(format!("qemu ended with {code}: {}", last_line(&text)))
             }
-            (None, None) => Look::Not(format!("it runs and wrote: {}", last_line(&text))),
+            (None, None) => Poll::Pending(format!("it runs and wrote: {}", last_line(&text))),
         })
     })
     .await;

@@ -13,7 +13,7 @@ use crate::disk::{Backing, overlay};
 use crate::ledger::Resource;
 use crate::machine::{DomainSpec, Hypervisor, domain_xml};
 use crate::sweep;
-use crate::wait::{Look, until};
+use crate::wait::{Poll, until};
 
 /// How long the guest of one boot sector may take to write its first word, or to go on.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -191,8 +191,8 @@ async fn wrote(console: &Utf8Path, is: impl Fn(&str) -> bool) -> Result<(), Stri
         let text = String::from_utf8_lossy(&text).into_owned();
         let last = text.chars().rev().take(40).collect::<Vec<_>>();
         std::future::ready(match is(&text) {
-            true => Look::Ready(()),
-            false => Look::Not(format!(
+            true => Poll::Ready(()),
+            false => Poll::Pending(format!(
                 "its console says {:?}",
                 last.into_iter().rev().collect::<String>()
             )),

@@ -6,7 +6,7 @@ use bootproof_record::lock::FileLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{ImageError, file_error};
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How often it is looked whether another maker is done.
 const PACE: Duration = Duration::from_millis(500);
@@ -23,9 +23,9 @@ pub(super) async fn lock(
     let what = format!("the other run that is making {name}");
     let locked = wait::until_every(PACE, &what, deadline, || async {
         match FileLock::try_exclusive(&path) {
-            Ok(Some(lock)) => Look::Ready(lock),
-            Ok(None) => Look::Not(format!("{path} is locked")),
-            Err(error) => Look::Never(format!("{path}: {error}")),
+            Ok(Some(lock)) => Poll::Ready(lock),
+            Ok(None) => Poll::Pending(format!("{path} is locked")),
+            Err(error) => Poll::GiveUp(format!("{path}: {error}")),
         }
     });
     Ok(locked.await?)

@@ -13,7 +13,7 @@ use super::questions::{BootCondition, Reply};
 use super::{CONSOLE, Machine, MachineError};
 use crate::pages::PageTarget;
 use crate::ssh::{Remote, SshError};
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How long the first attempt to log in may take; later ones may take longer.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -216,7 +216,7 @@ impl Machine {
         patience: Duration,
         before: &PreviousBoot,
         liveness: &Liveness,
-    ) -> Look<Result<Conversation, MachineError>> {
+    ) -> Poll<Result<Conversation, MachineError>> {
         let which = match before {
             PreviousBoot::Nothing => BootCondition::Any,
             PreviousBoot::Boot(id) => BootCondition::Not(id.clone()),
@@ -224,13 +224,13 @@ impl Machine {
         };
         let questions = match self.questions(which, true, &self.boot_parts()) {
             Ok(questions) => questions,
-            Err(error) => return Look::Ready(Err(error)),
+            Err(error) => return Poll::Ready(Err(error)),
         };
         let in_all = self.run.guest_deadline(SETTLE + ANSWERS) + patience;
         let mut talk = Conversation::begin(&self.ssh, questions, in_all);
         let said = match wait::timeout("an answer over SSH", patience, talk.next()).await {
             Ok(said) => said,
-            Err(error) => return Look::Not(error.to_string()),
+            Err(error) => return Poll::Pending(error.to_string()),
         };
         if let Some(Reply::Boot(id, soft)) = said {
             let another = match before {
@@ -239,22 +239,22 @@ impl Machine {
                 PreviousBoot::Soft(count) => soft.is_some_and(|now| now > *count),
             };
             if another {
-                return Look::Ready(Ok(talk));
+                return Poll::Ready(Ok(talk));
             }
             liveness.record("it still answers on its old boot".to_owned());
-            return Look::Not("it still answers on its old boot".to_owned());
+            return Poll::Pending("it still answers on its old boot".to_owned());
         }
         match talk.end().await {
-            Ok(output) => Look::Not(output.error_tail()),
+            Ok(output) => Poll::Pending(output.error_tail()),
             Err(error @ SshError::HostKey { .. }) => {
                 liveness.record("its SSH server answers with another host key".to_owned());
-                Look::Never(error.to_string())
+                Poll::GiveUp(error.to_string())
             }
             Err(error) => {
                 if matches!(error, SshError::Auth { .. }) {
                     liveness.record("its SSH server answers and refuses the login".to_owned());
                 }
-                Look::Not(error.to_string())
+                Poll::Pending(error.to_string())
             }
         }
     }

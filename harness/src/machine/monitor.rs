@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::{Hypervisor, LibvirtError};
-use crate::wait::{self, Look, WaitError};
+use crate::wait::{self, Poll, WaitError};
 
 /// How much QEMU may write in a second, in bytes: as much as it can. It paces itself for a network otherwise.
 const BANDWIDTH: u64 = 1 << 40;
@@ -86,7 +86,7 @@ impl Hypervisor {
         let look = || async {
             match self.monitor(domain, "query-migrate", json!({})).await {
                 Ok(answer) => progress(&answer),
-                Err(error) => Look::Ready(Err(error)),
+                Err(error) => Poll::Ready(Err(error)),
             }
         };
         wait::until_every(PACE, "QEMU to write its memory", deadline, look).await?
@@ -120,15 +120,15 @@ fn returned(command: &'static str, text: &str) -> Result<Value, SaveError> {
 }
 
 /// How far `query-migrate` says it is.
-fn progress(answer: &Value) -> Look<Result<(), SaveError>> {
+fn progress(answer: &Value) -> Poll<Result<(), SaveError>> {
     let word = |key: &str| answer.get(key).and_then(Value::as_str);
     match word("status") {
-        Some("completed") => Look::Ready(Ok(())),
+        Some("completed") => Poll::Ready(Ok(())),
         Some("failed" | "cancelled") => {
             let why = word("error-desc").unwrap_or("it does not say why");
-            Look::Ready(Err(SaveError::NotWritten(why.to_owned())))
+            Poll::Ready(Err(SaveError::NotWritten(why.to_owned())))
         }
-        status => Look::Not(status.unwrap_or("no status").to_owned()),
+        status => Poll::Pending(status.unwrap_or("no status").to_owned()),
     }
 }
 
@@ -146,17 +146,17 @@ mod tests {
         );
         assert!(returned("migrate", "no JSON").is_err());
         let done = returned("query-migrate", r#"{"return":{"status":"completed"}}"#).unwrap();
-        assert!(matches!(progress(&done), Look::Ready(Ok(()))));
+        assert!(matches!(progress(&done), Poll::Ready(Ok(()))));
     }
 
     #[test]
     fn a_disk_that_is_full_is_named() {
         let failed = json!({ "status": "failed", "error-desc": "No space left on device" });
-        let Look::Ready(Err(error)) = progress(&failed) else {
+        let Poll::Ready(Err(error)) = progress(&failed) else {
             panic!("it goes on");
         };
         assert!(error.to_string().ends_with("No space left on device"));
         let active = json!({ "status": "active" });
-        assert!(matches!(progress(&active), Look::Not(status) if status == "active"));
+        assert!(matches!(progress(&active), Poll::Pending(status) if status == "active"));
     }
 }

@@ -11,7 +11,7 @@ use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;
 use crate::exec::Output;
 use crate::ssh::{Remote, SshError};
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How long systemd may take to accept a reboot, as measured under KVM.
 const ACCEPT: Duration = Duration::from_secs(15);
@@ -175,9 +175,9 @@ impl Machine {
         let what = format!("{} to power off", self.spec.name);
         let look = || async {
             match self.hypervisor.state(&self.domain).await {
-                Ok(state) if state.is_off() => Look::Ready(()),
-                Ok(state) => Look::Not(state.to_string()),
-                Err(error) => Look::Not(error.to_string()),
+                Ok(state) if state.is_off() => Poll::Ready(()),
+                Ok(state) => Poll::Pending(state.to_string()),
+                Err(error) => Poll::Pending(error.to_string()),
             }
         };
         let off = wait::until_every(Duration::from_millis(500), &what, deadline, look).await;

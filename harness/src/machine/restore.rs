@@ -8,7 +8,7 @@ use super::boot::QUESTION;
 use super::checkpoint::Memory;
 use super::{Checkpoint, Machine, MachineError, MachineSpec, Machines};
 use crate::ssh::{Remote, SshError};
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How long a restored machine may take to answer, as measured under KVM: nothing in it has to start.
 const ANSWERS: Duration = Duration::from_secs(30);
@@ -99,9 +99,9 @@ impl Machine {
         let deadline = self.run.guest_deadline(ANSWERS);
         let look = || async {
             match self.ssh.ready(ATTEMPT).await {
-                Ok(()) => Look::Ready(()),
-                Err(error @ SshError::HostKey { .. }) => Look::Never(error.to_string()),
-                Err(error) => Look::Not(error.to_string()),
+                Ok(()) => Poll::Ready(()),
+                Err(error @ SshError::HostKey { .. }) => Poll::GiveUp(error.to_string()),
+                Err(error) => Poll::Pending(error.to_string()),
             }
         };
         let waited = wait::until(&what, deadline, look);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CONSOLE, Machine, MachineError};
 use crate::guardian::Alarm;
 use crate::ssh::Remote;
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// How often libvirt is asked for the domain's state.
 const PACE: Duration = Duration::from_secs(1);
@@ -93,10 +93,10 @@ impl Machine {
     async fn stopped(&self) -> MachineError {
         let watch = wait::until_every(PACE, "the domain to stop", FOR_EVER, || async {
             match self.still_running().await {
-                Ok(()) => Look::Not("running".to_owned()),
+                Ok(()) => Poll::Pending("running".to_owned()),
                 // libvirt that does not answer for a moment says nothing about the domain.
-                Err(error @ MachineError::Libvirt(_)) => Look::Not(error.to_string()),
-                Err(error) => Look::Ready(error),
+                Err(error @ MachineError::Libvirt(_)) => Poll::Pending(error.to_string()),
+                Err(error) => Poll::Ready(error),
             }
         });
         match watch.await {

@@ -15,7 +15,7 @@ use crate::clean_up::clean_up;
 use crate::exec::{Cmd, Daemon, find_program};
 use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource};
 use crate::run::Run;
-use crate::wait::{self, Look};
+use crate::wait::{self, Poll};
 
 /// Where the authority lies that others check a registry's certificate by.
 const CERTS: &str = "certs";
@@ -220,11 +220,11 @@ impl Server {
             let (ping, password) = (&ping, &self.password);
             async move {
                 if let Some(code) = gone {
-                    return Look::Never(format!("it ended with exit code {code}"));
+                    return Poll::GiveUp(format!("it ended with exit code {code}"));
                 }
                 match ping.ask(Some((USER, password))).await {
-                    Ok(()) => Look::Ready(()),
-                    Err(error) => Look::Not(error.to_string()),
+                    Ok(()) => Poll::Ready(()),
+                    Err(error) => Poll::Pending(error.to_string()),
                 }
             }
         })

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal};
 use crate::exec::ExecError;
 use crate::podman::{BUILD_TEMP, Podman};
 use crate::process;
-use crate::wait::{Look, until};
+use crate::wait::{Poll, until};
 
 /// How long a killed process may take to be gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,8 +36,8 @@ pub(super) async fn end_builds(scratch: &Utf8Path) {
             "a build's process to end",
             GRACE,
             async || match process::stat(pid) {
-                Some(stat) if !stat.dead => Look::Not("it runs".to_owned()),
-                _ => Look::Ready(()),
+                Some(stat) if !stat.dead => Poll::Pending("it runs".to_owned()),
+                _ => Poll::Ready(()),
             },
         );
         let _ = gone.await;

@@ -6,7 +6,7 @@ use super::error::{RemoveError, is_missing};
 use super::{GRACE, PATIENCE};
 use crate::exec::{Cmd, ExecError, Output};
 use crate::process;
-use crate::wait::{Look, until};
+use crate::wait::{Poll, until};
 
 /// Removes a domain, its process and its logs. `scratch` is the folder of the run it belongs to.
 pub(super) async fn remove_domain(
@@ -23,8 +23,8 @@ pub(super) async fn remove_domain(
         "virsh to end",
         PATIENCE,
         async || match process::any_with_argument(defines) {
-            true => Look::Not("it runs".to_owned()),
-            false => Look::Ready(()),
+            true => Poll::Pending("it runs".to_owned()),
+            false => Poll::Ready(()),
         },
     );
     quiet
@@ -53,9 +53,9 @@ pub(super) async fn remove_domain(
     }
     let gone = until("its qemu to end", GRACE, async || {
         if alive() {
-            Look::Not("it runs".to_owned())
+            Poll::Pending("it runs".to_owned())
         } else {
-            Look::Ready(())
+            Poll::Ready(())
         }
     });
     gone.await

@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use super::GRACE;
 use super::error::RemoveError;
 use crate::exec::Cmd;
-use crate::wait::{Look, until};
+use crate::wait::{Poll, until};
 
 /// Detaches the loop devices of a file, whose path is resolved.
 pub(super) async fn detach_loops(file: &Utf8Path) -> Result<(), RemoveError> {
@@ -20,8 +20,8 @@ pub(super) async fn detach_loops(file: &Utf8Path) -> Result<(), RemoveError> {
         "the loop device to be let go",
         GRACE,
         async || match loops_of(file).as_slice() {
-            [] => Look::Ready(()),
-            devices => Look::Not(format!("{} in use", devices.join(", "))),
+            [] => Poll::Ready(()),
+            devices => Poll::Pending(format!("{} in use", devices.join(", "))),
         },
     );
     gone.await

@@ -7,7 +7,7 @@ use super::GRACE;
 use super::error::RemoveError;
 use crate::exec::kill_group;
 use crate::process;
-use crate::wait::{Look, until};
+use crate::wait::{Poll, until};
 
 pub(super) async fn end_process(pid: i32, started: u64, what: &str) -> Result<(), RemoveError> {
     let not_ours = |why: &str| RemoveError::NotOurs {
@@ -38,9 +38,9 @@ async fn end_group(number: i32, what: &str) -> Result<(), RemoveError> {
     };
     let gone = async || {
         if process::all().iter().any(|s| s.group == number) {
-            Look::Not("it runs".to_owned())
+            Poll::Pending("it runs".to_owned())
         } else {
-            Look::Ready(())
+            Poll::Ready(())
         }
     };
     kill_group(group, Signal::TERM);
@@ -77,8 +77,8 @@ pub(super) async fn end_orphans(state: &Utf8Path, folder: &Utf8Path) -> Result<(
 /// folders in which the caller alone starts programs.
 pub(crate) async fn end_all_using(folder: &Utf8Path) -> Result<(), RemoveError> {
     let gone = async || match process::using(folder).len() {
-        0 => Look::Ready(()),
-        n => Look::Not(format!("{n} run")),
+        0 => Poll::Ready(()),
+        n => Poll::Pending(format!("{n} run")),
     };
     if until("them to end", GRACE / 5, gone).await.is_ok() {
         return Ok(());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use bootproof_harness::exec::{Cmd, Daemon};
 use bootproof_harness::registry::Remote;
-use bootproof_harness::wait::{self, Look};
+use bootproof_harness::wait::{self, Poll};
 use camino::{Utf8Path, Utf8PathBuf};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
@@ -121,8 +121,8 @@ async fn serve(program: &str, folder: &Utf8Path, port: u16) -> Daemon {
     let daemon = cmd.spawn(&log).unwrap();
     wait::until("their registry", Duration::from_secs(300), || async move {
         match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => Look::Ready(()),
-            Err(error) => Look::Not(error.to_string()),
+            Ok(_) => Poll::Ready(()),
+            Err(error) => Poll::Pending(error.to_string()),
         }
     })
     .await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bootproof_harness::profile::AfterRollback;
-use bootproof_harness::wait::{self, Look};
+use bootproof_harness::wait::{self, Poll};
 
 use super::World;
 use crate::StepError;
@@ -63,8 +63,8 @@ impl World {
         let waited = wait::until(what, deadline, || async {
             let read = subject.fed(&CLIENT, DATA, "read rows, users and grants");
             match read.await {
-                Err(StepError::Failed(message)) => Look::Not(message),
-                other => Look::Ready(other),
+                Err(StepError::Failed(message)) => Poll::Pending(message),
+                other => Poll::Ready(other),
             }
         });
         waited.await.map_err(StepError::failed)?

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bootproof_harness::profile::ReleaseName;
 use bootproof_harness::ssh::Remote;
-use bootproof_harness::wait::{self, Look};
+use bootproof_harness::wait::{self, Poll};
 
 use super::World;
 use crate::StepError;
@@ -123,21 +123,21 @@ impl World {
                     let since = since.unwrap_or_else(Instant::now);
                     at_rest_since.set(state.is_at_rest().then_some(since));
                     match state.look() {
-                        Look::Ready(()) => Look::Ready(Ok(())),
-                        Look::Not(seen)
+                        Poll::Ready(()) => Poll::Ready(Ok(())),
+                        Poll::Pending(seen)
                             if since.elapsed() >= rests && subject.has_settled().await =>
                         {
-                            Look::Never(format!(
+                            Poll::GiveUp(format!(
                                 "{seen}, for {} s in a system that has settled",
                                 since.elapsed().as_secs()
                             ))
                         }
-                        Look::Not(seen) => Look::Not(seen),
-                        Look::Never(why) => Look::Never(why),
+                        Poll::Pending(seen) => Poll::Pending(seen),
+                        Poll::GiveUp(why) => Poll::GiveUp(why),
                     }
                 }
-                Ok(ran) => Look::Not(ran.complaint),
-                Err(error) => Look::Ready(Err(error)),
+                Ok(ran) => Poll::Pending(ran.complaint),
+                Err(error) => Poll::Ready(Err(error)),
             }
         })
         .await;
