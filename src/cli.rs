@@ -30,6 +30,7 @@ use crate::run::features::{self, FeatureFile};
 use crate::run::plan::{Plan, Selection};
 use crate::run::words::{self, Phrase};
 use crate::settings::Settings;
+use crate::sign_off::prepare::PrepareError;
 use diagnostic::Diagnostic;
 
 /// Proves that bootable container images keep their promises.
@@ -170,6 +171,15 @@ pub enum Ended {
 impl From<Problem> for Ended {
     fn from(problem: Problem) -> Self {
         Self::Problems(vec![problem])
+    }
+}
+
+impl From<PrepareError> for Ended {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Refused(problems) => Self::Problems(problems),
+            PrepareError::Snapshots(error) => Self::Error(error.to_string()),
+        }
     }
 }
 

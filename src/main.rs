@@ -2,15 +2,17 @@
 //! what its features say in `bootproof-steps`.
 
 mod assets;
-mod attest;
 mod cli;
 mod exit;
-mod report;
+mod print_pdf;
 mod run;
 mod settings;
+mod sign_off;
 
 use std::process::ExitCode;
 
+use bootproof_report as report;
+use bootproof_report::attest;
 use clap::Parser as _;
 
 fn main() -> ExitCode {

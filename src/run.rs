@@ -13,6 +13,5 @@ pub mod schedule;
 pub mod session;
 pub mod slots;
 pub mod snapshots;
-pub mod source;
 pub mod stop;
 pub mod words;

@@ -137,7 +137,7 @@ fn what_is_not_signed_is_not_verified() {
 #[test]
 fn a_run_that_is_over_is_signed_with_its_report_and_verified() {
     let project = project();
-    let day = include_str!("../src/report/last_screen/day.ndjson");
+    let day = include_str!("../report/src/sample/day.ndjson");
     project.write("day/events.ndjson", day);
     let sign = ["report", "--sign", "cosign.key", "day"];
     project

@@ -7,15 +7,16 @@ use bootproof_harness::registry::{RegistryError, Remote};
 use bootproof_record::problem::Problem;
 use camino::Utf8PathBuf;
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::sign::Sign;
 use super::{AccelChoice, CheckpointChoice, Choice, Ended, KeepChoice, TierChoice, complain};
-use crate::attest::Attest;
 use crate::exit::Exit;
 use crate::report::live::Progress;
 use crate::run::session::{self, Asked};
 use crate::run::snapshots;
 use crate::settings::{Settings, is_factor};
+use crate::sign_off::signing::SigningRequest;
 
 /// What `run` was asked.
 #[derive(Debug, Args)]
@@ -79,7 +80,7 @@ pub struct Run {
     #[command(flatten)]
     sign: Sign,
     /// How what is going on is shown [default: live on a terminal, ci where CI is set, else plain]
-    #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_PROGRESS")]
+    #[arg(long, value_name = "HOW", value_parser = progress_parser(), env = "BOOTPROOF_PROGRESS")]
     progress: Option<Progress>,
     /// Only what did not pass, and the last screen; the same as --progress quiet
     #[arg(long, short, conflicts_with = "progress")]
@@ -87,6 +88,15 @@ pub struct Run {
     /// How many seconds the whole run may take [default: no limit]
     #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_RUN_BUDGET")]
     run_budget: Option<u32>,
+}
+
+fn progress_parser() -> impl TypedValueParser<Value = Progress> {
+    let values = Progress::ALL
+        .map(|progress| PossibleValue::new(progress.as_str()).help(progress.description()));
+    PossibleValuesParser::new(values).try_map(|name| {
+        let named = |progress: &Progress| progress.as_str() == name;
+        Progress::ALL.into_iter().find(named).ok_or("unknown")
+    })
 }
 
 fn factor(text: &str) -> Result<f64, String> {
@@ -156,7 +166,7 @@ impl Run {
     }
 
     /// What is to be signed; a key that is none is told before anything runs.
-    fn attest(&self, settings: &Settings) -> Result<Attest, Ended> {
+    fn attest(&self, settings: &Settings) -> Result<SigningRequest, Ended> {
         let signer = self.sign.signer(settings)?;
         let attach = self.attach || settings.attach == Some(true);
         if attach && signer.is_none() {
@@ -164,7 +174,7 @@ impl Run {
             return Err(problem.help("add --sign KEY").into());
         }
         let given = Some(self.candidates.clone()).filter(|given| !given.is_empty());
-        Ok(Attest {
+        Ok(SigningRequest {
             signer,
             attach,
             url: self.sign.url(settings)?,

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use bootproof_record::{Event, Recorder};
 
-    use crate::report::summary::tests::started;
+    use crate::report::sample::steps::started;
 
     #[test]
     fn what_passed_is_remembered_by_profile_and_accelerator() {

@@ -103,7 +103,7 @@ mod tests {
         let (_dir, path, run) = folder();
         prepare(Some(&path), &run).unwrap();
         let recorder = bootproof_record::Recorder::create(&path.join(RECORD)).unwrap();
-        crate::report::summary::tests::started(&recorder);
+        crate::report::sample::steps::started(&recorder);
         std::fs::write(path.join("old.log"), "x").unwrap();
         let error = prepare(Some(&path), &run).unwrap_err();
         assert!(error.message.contains("alive"), "{error}");

@@ -33,15 +33,16 @@ use super::slots::Slots;
 use super::stop::{self, Ask, Stop};
 use super::{ahead, durations, out, panics, words};
 use crate::assets::Places;
-use crate::attest::Attest;
-use crate::attest::begin::{Prepared, prepare};
 use crate::cli::{AccelChoice, CheckpointChoice, Ended, KeepChoice, TierChoice, flaws};
-use crate::exit::{Exit, Tally};
+use crate::exit::Exit;
 use crate::report::live::Progress;
 use crate::report::merge::Report;
+use crate::report::outcome::Tally;
 use crate::report::paint::Paint;
 use crate::report::summary::{NOT_RUN, RunSummary, UNFINISHED};
 use crate::report::{files, last_screen, live, reading};
+use crate::sign_off::prepare::{Prepared, Request, prepare};
+use crate::sign_off::signing::SigningRequest;
 
 /// What a run was asked to do; all of it makes sense already.
 pub struct Asked {
@@ -74,7 +75,7 @@ pub struct Asked {
     /// How often an error is repeated.
     pub retry_errors: u32,
     /// What is signed.
-    pub attest: Attest,
+    pub attest: SigningRequest,
     /// Whether the features are those in the binary.
     pub features_embedded: bool,
     /// A scenario's budget, as under KVM.
@@ -136,7 +137,7 @@ struct Begun {
     /// When what the host can do was tried, and how long that took.
     probed: (Instant, Duration),
     prepared: Prepared,
-    attest: Attest,
+    attest: SigningRequest,
     /// How many storylines go side by side.
     slots: Slots,
     /// What the scenarios took at last, by id.
@@ -169,7 +170,7 @@ async fn begin(
         .iter()
         .map(|i| asked.plan.scenarios[*i].tier)
         .collect();
-    let prepared = prepare(asked, &profile, &mut places).await?;
+    let prepared = prepare(sign_off(asked), &profile, &mut places).await?;
     let sudo = sudo(&tiers).await;
     let trying = Instant::now();
     let probe = Capability::probe(&tiers, asked.accel, asked.require, probing);
@@ -208,6 +209,22 @@ async fn begin(
         seconds: BTreeMap::new(),
         _sudo: sudo,
     })
+}
+
+/// What of the run decides whether it can be signed off.
+fn sign_off(asked: &Asked) -> Request<'_> {
+    let left_out: Vec<usize> = (0..asked.plan.scenarios.len())
+        .filter(|index| !asked.chosen.contains(index))
+        .collect();
+    let files = asked.files.iter().map(|f| Utf8PathBuf::from(&f.path));
+    Request {
+        features: files.filter(|_| !asked.features_embedded).collect(),
+        left_out: asked.plan.planned(&left_out),
+        candidates: asked.attest.candidates.as_deref(),
+        registry: asked.registry.as_ref().map(Remote::name),
+        release: asked.release,
+        signs: asked.attest.signer.is_some(),
+    }
 }
 
 /// Root for the disks of an ordinary user's machines: named first, asked for once, kept for as long as this is.
@@ -365,7 +382,10 @@ impl Begun {
         if let Some(changed) = self.prepared.changed(&self.profile, out).await {
             recorder.record(changed);
         }
-        let attested = self.attest.results(&self.run, asked.release, &shared).await;
+        let attested = self
+            .attest
+            .sign_results(&self.run, asked.release, &shared)
+            .await;
         let closed = shared.close().await.map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             errors.join("; ")
@@ -485,7 +505,7 @@ impl Begun {
             tally.errors += 1;
             complain(&format!("error: the run's record has a hole: {why}"));
         }
-        let exit = tally.exit();
+        let exit = Exit::from(tally.outcome());
         self.run.recorder.record(Event::RunFinished {
             exit_code: exit.code(),
             counts: summary.counts,
@@ -525,7 +545,7 @@ impl Begun {
                     self.shown_out(),
                     files::REPORT_HTML
                 ));
-                match self.attest.evidence(&self.run.dirs.out) {
+                match self.attest.sign_evidence(&self.run.dirs.out) {
                     Ok(signed) => signed.iter().for_each(|signed| complain(signed)),
                     Err(why) => failures.push(why),
                 }

@@ -6,9 +6,10 @@ use clap::Args;
 
 use crate::cli::{Ended, Format, Formatted, complain, runtime, say, say_json};
 use crate::exit::Exit;
+use crate::print_pdf::print_pdf;
 use crate::report::merge::Report;
 use crate::report::verdict::headline;
-use crate::report::{files, pdf, reading};
+use crate::report::{files, reading};
 
 /// What is to be rendered.
 #[derive(Debug, Args)]
@@ -66,7 +67,7 @@ impl Render {
             paths = written.paths;
             failures = written.failures;
             if self.pdf {
-                match runtime()?.block_on(pdf::print(out)) {
+                match runtime()?.block_on(print_pdf(out)) {
                     Ok(pdf) => paths.push(pdf),
                     Err(why) => failures.push(why),
                 }
