@@ -80,6 +80,14 @@ impl RunSummary {
     pub fn scenario(&self, id: &str) -> Option<&Scenario> {
         self.scenarios.iter().find(|s| s.planned.id == id)
     }
+
+    /// What a scenario starts from, and what that starts from, up to one that starts from nothing.
+    pub fn ancestors<'a>(&'a self, scenario: &'a Scenario) -> impl Iterator<Item = &'a Scenario> {
+        let parent = |of: &Scenario| self.scenario(of.planned.parent.as_deref()?);
+        // A record that was tampered with may have scenarios that start from each other.
+        std::iter::successors(parent(scenario), move |ancestor| parent(ancestor))
+            .take(self.scenarios.len())
+    }
 }
 
 #[cfg(test)]

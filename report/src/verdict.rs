@@ -96,16 +96,10 @@ pub fn is_unproven(scenario: &Scenario) -> bool {
 }
 
 /// The scenario at the root of a blocked one: what is between was blocked itself.
-pub fn root<'a>(summary: &'a RunSummary, scenario: &Scenario) -> Option<&'a Scenario> {
-    let mut parent = summary.scenario(scenario.planned.parent.as_deref()?)?;
-    // A record that was tampered with may have scenarios that start from each other.
-    for _ in &summary.scenarios {
-        if parent.verdict != Some(Verdict::Blocked) {
-            return Some(parent);
-        }
-        parent = summary.scenario(parent.planned.parent.as_deref()?)?;
-    }
-    None
+pub fn root<'a>(summary: &'a RunSummary, scenario: &'a Scenario) -> Option<&'a Scenario> {
+    summary
+        .ancestors(scenario)
+        .find(|ancestor| ancestor.verdict != Some(Verdict::Blocked))
 }
 
 /// Why a scenario has the verdict it has, for one that did not pass.

@@ -1,10 +1,13 @@
-use bootproof_record::Recorder;
+use std::collections::BTreeMap;
 
+use bootproof_record::{Recorder, Verdict};
+
+use super::lines::{about, printable, signs_of_life};
 use super::*;
 use crate::sample::steps::{finish, started, step};
 
 #[test]
-fn plain_lines_tell_the_story() {
+fn plain_lines_are_one_for_each_thing_done() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
@@ -55,7 +58,7 @@ fn plain_lines_tell_the_story() {
 }
 
 #[test]
-fn side_by_side_every_line_says_whose_it_is() {
+fn side_by_side_every_line_names_its_scenario() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
@@ -78,7 +81,7 @@ fn side_by_side_every_line_says_whose_it_is() {
     }
     let mut live = Live::new(Progress::Plain, Paint(false), None);
     let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
-        .filter_map(|e| live.marked(&e))
+        .filter_map(|e| live.line(&e))
         .skip(1)
         .collect();
     assert_eq!(
@@ -92,14 +95,18 @@ fn side_by_side_every_line_says_whose_it_is() {
         ]
     );
     assert_eq!(
-        live.open["a.feature:2"].still(),
-        ["a:2  Given step 0 (1 of 2)", "a:2  next: Then b"]
+        signs_of_life(&live.state),
+        [
+            "a:2  Given step 0 (1 of 2)",
+            "a:2  next: Then b",
+            "a:5  Given step 0 ",
+            "build ahead soe (new)",
+        ]
     );
-    assert_eq!(live.beside.as_deref(), Some("build ahead soe (new)"));
 }
 
 #[test]
-fn a_quiet_run_tells_what_did_not_pass_and_nothing_else() {
+fn a_quiet_run_shows_what_did_not_pass_and_nothing_else() {
     let recorder = Recorder::unrecorded();
     let mut seen = recorder.watch();
     started(&recorder);
@@ -125,10 +132,10 @@ fn a_quiet_run_tells_what_did_not_pass_and_nothing_else() {
 }
 
 #[test]
-fn a_forecast_is_told_in_minutes() {
-    let told: Vec<_> = [5, 60, 61, 600].map(Duration::from_secs).map(about).into();
+fn a_forecast_is_in_minutes() {
+    let texts: Vec<_> = [5, 60, 61, 600].map(Duration::from_secs).map(about).into();
     assert_eq!(
-        told,
+        texts,
         [
             "less than a minute left",
             "about 1 min left",
@@ -140,5 +147,27 @@ fn a_forecast_is_told_in_minutes() {
 
 #[test]
 fn a_console_cannot_move_the_cursor() {
-    assert_eq!(plain("a\x1b[2Jb\r"), "a[2Jb");
+    assert_eq!(printable("a\x1b[2Jb\r"), "a[2Jb");
+}
+
+#[test]
+fn a_scenario_that_is_repeated_counts_once() {
+    let recorder = Recorder::unrecorded();
+    let mut seen = recorder.watch();
+    started(&recorder);
+    let two = recorder.within("a.feature:2");
+    for (attempt, verdict) in [(1, Verdict::Error), (2, Verdict::Flaky)] {
+        two.record(Event::ScenarioStarted { attempt });
+        step(&two, 0, Some(Verdict::Passed));
+        finish(&two, verdict);
+    }
+    let mut live = Live::new(Progress::Plain, Paint(false), None);
+    let lines: Vec<String> = std::iter::from_fn(|| seen.try_recv().ok())
+        .filter_map(|e| live.line(&e))
+        .collect();
+    let last = lines.last().unwrap();
+    assert!(
+        last.starts_with("flaky scenario 2 · 1 of 3 · 1 flaky · "),
+        "{last}"
+    );
 }

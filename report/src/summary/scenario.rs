@@ -223,10 +223,8 @@ impl RunSummary {
         {
             return None;
         }
-        let mut parent = self.scenario(scenario.planned.parent.as_deref()?)?;
-        // A record that was tampered with may have scenarios that start from each other.
-        for _ in &self.scenarios {
-            let id = parent.planned.id.as_str();
+        for ancestor in self.ancestors(scenario) {
+            let id = ancestor.planned.id.as_str();
             let of_parent = |m: &&Machine| {
                 let made = m.scenario.as_deref() == Some(id);
                 let booted = m.boots.iter().any(|b| b.scenario.as_deref() == Some(id));
@@ -235,7 +233,6 @@ impl RunSummary {
             if let Some(origin) = self.machines[..place].iter().rev().find(of_parent) {
                 return Some(origin.domain.clone());
             }
-            parent = self.scenario(parent.planned.parent.as_deref()?)?;
         }
         None
     }
