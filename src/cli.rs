@@ -255,7 +255,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Ended> {
 
 /// Problems for a person: `FILE:LINE: message`, the line itself, what to do.
 fn render(problems: &[Problem], terminal: bool) -> String {
-    let paint = crate::report::paint::Paint::of(terminal);
+    let paint = bootproof_report::paint::Paint::of(terminal);
     let theme = if paint.0 {
         miette::GraphicalTheme::unicode()
     } else {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::report::outcome::RunOutcome;
+use bootproof_report::outcome::RunOutcome;
 
 /// | code | name | meaning |
 /// |---|---|---|

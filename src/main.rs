@@ -11,8 +11,6 @@ mod sign_off;
 
 use std::process::ExitCode;
 
-use bootproof_report as report;
-use bootproof_report::attest;
 use clap::Parser as _;
 
 fn main() -> ExitCode {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bootproof_harness::exec::{Cmd, ExecError};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::report::files::REPORT_HTML;
+use bootproof_report::files::REPORT_HTML;
 
 /// What distributions call it.
 const BROWSERS: [&str; 4] = [

@@ -4,11 +4,11 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bootproof_record::problem::Problem;
+use bootproof_report::live::Progress;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::cli::{AccelChoice, CheckpointChoice, KeepChoice, TierChoice};
-use crate::report::live::Progress;
 
 /// The file's name, in the current folder.
 pub const FILE: &str = "bootproof.toml";

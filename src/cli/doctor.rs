@@ -5,11 +5,11 @@ use std::io::IsTerminal as _;
 
 use bootproof_harness::host::{HostReport, ProbeOptions, Status, probe, sweep_probes};
 use bootproof_record::{RunId, Verdict};
+use bootproof_report::paint::Paint;
 use clap::Args;
 
 use super::{Ended, Format, Formatted, TierChoice, runtime, say, say_json};
 use crate::exit::Exit;
-use crate::report::paint::Paint;
 use crate::run::stop;
 
 /// What `doctor` was asked.

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
+use bootproof_report::paint::Paint;
 use clap::Args;
 use serde::Serialize;
 
 use super::{Choice, Ended, Format, Formatted, say, say_json};
 use crate::exit::Exit;
-use crate::report::paint::Paint;
 use crate::run::plan::{Plan, Scenario, Tier};
 use crate::settings::Settings;
 

@@ -2,14 +2,14 @@
 
 use bootproof_record::problem::Problem;
 use bootproof_record::secret;
+use bootproof_report::attest::{self, Signer, sign_folder};
+use bootproof_report::files::{self, REPORT_HTML, REPORT_PDF, RUN_JSON};
+use bootproof_report::merge::Report;
+use bootproof_report::reading;
 use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::{Ended, complain};
-use crate::attest::{self, Signer, sign_folder};
-use crate::report::files::{self, REPORT_HTML, REPORT_PDF, RUN_JSON};
-use crate::report::merge::Report;
-use crate::report::reading;
 use crate::settings::Settings;
 
 /// The key, and what else is signed.

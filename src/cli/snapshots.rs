@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use bootproof_record::problem::Problem;
+use bootproof_report::paint::Paint;
+use bootproof_report::text::{plural, visible};
 use bootproof_steps::snapshot::{Pending, pending};
 use camino::Utf8Path;
 use clap::{Args, Subcommand};
@@ -10,8 +12,6 @@ use clap::{Args, Subcommand};
 use super::{Ended, say};
 use crate::assets::SNAPSHOTS;
 use crate::exit::Exit;
-use crate::report::paint::Paint;
-use crate::report::text::{plural, visible};
 
 /// What is said where nothing waits.
 const NOTHING: &str = "nothing waits in snapshots/ here";

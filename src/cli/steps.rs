@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
+use bootproof_report::paint::Paint;
 use bootproof_steps::{Chapter, Placeholder};
 use clap::{Args, ValueEnum};
 
 use super::{Ended, say, say_json};
 use crate::exit::Exit;
-use crate::report::paint::Paint;
 
 /// What `steps` was asked.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bootproof_record::Verdict;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::report::summary::RunSummary;
+use bootproof_report::summary::RunSummary;
 
 /// Seconds by scenario, for every profile and accelerator.
 type Book = BTreeMap<String, BTreeMap<String, f64>>;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use bootproof_record::{Event, Recorder};
 
-    use crate::report::sample::steps::started;
+    use bootproof_report::sample::steps::started;
 
     #[test]
     fn what_passed_is_remembered_by_profile_and_accelerator() {

@@ -7,7 +7,7 @@ use bootproof_record::problem::Problem;
 use bootproof_record::{Envelope, Event, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::report::reading::RECORD;
+use bootproof_report::reading::RECORD;
 
 /// The folder of runs that were given none.
 const DEFAULT: &str = "bootproof-out";
@@ -103,7 +103,7 @@ mod tests {
         let (_dir, path, run) = folder();
         prepare(Some(&path), &run).unwrap();
         let recorder = bootproof_record::Recorder::create(&path.join(RECORD)).unwrap();
-        crate::report::sample::steps::started(&recorder);
+        bootproof_report::sample::steps::started(&recorder);
         std::fs::write(path.join("old.log"), "x").unwrap();
         let error = prepare(Some(&path), &run).unwrap_err();
         assert!(error.message.contains("alive"), "{error}");

@@ -11,10 +11,12 @@ use bootproof_record::secret::Secret;
 use bootproof_record::{Recorder, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::attest::Signer;
-use crate::attest::dsse::{Envelope, IN_TOTO};
-use crate::attest::statement::{Descriptor, Outcome, Statement, TEST_RESULT, TestResult};
-use crate::report::sample::keys::{pem, signer};
+use bootproof_report::attest::Signer;
+use bootproof_report::attest::dsse::{Envelope, IN_TOTO};
+use bootproof_report::attest::statement::{
+    Descriptor, Outcome, Statement, TEST_RESULT, TestResult,
+};
+use bootproof_report::sample::keys::{pem, signer};
 
 const NAME: &str = "probe";
 

@@ -4,12 +4,12 @@ use bootproof_harness::image::client_inputs;
 use bootproof_harness::profile::{Digester, Profile, ProfileError, named};
 use bootproof_record::problem::{Problem, nearest};
 use bootproof_record::{Event, PlannedScenario, SignOff, SourceTree};
+use bootproof_report::attest::results::{unfit_selection, unfit_source};
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use super::source;
 use crate::assets::Places;
-use crate::attest::results::{unfit_selection, unfit_source};
 
 /// What a run was asked, as far as it decides a sign-off.
 #[derive(Debug, Default)]

@@ -6,11 +6,13 @@ use bootproof_record::{Event, Recorder, Work};
 use bootproof_steps::Shared;
 use camino::Utf8Path;
 
-use crate::attest::candidates::Candidate;
-use crate::attest::dsse::IN_TOTO;
-use crate::attest::sign::{ENVELOPE, SignedResult, results_of, sign_evidence, sign_record};
-use crate::attest::statement::TEST_RESULT;
-use crate::attest::{FOLDER, Signer};
+use bootproof_report::attest::candidates::Candidate;
+use bootproof_report::attest::dsse::IN_TOTO;
+use bootproof_report::attest::sign::{
+    ENVELOPE, SignedResult, results_of, sign_evidence, sign_record,
+};
+use bootproof_report::attest::statement::TEST_RESULT;
+use bootproof_report::attest::{FOLDER, Signer};
 
 /// What is to be signed at a run's end.
 #[derive(Debug, Clone, Default)]

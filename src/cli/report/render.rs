@@ -1,15 +1,15 @@
 //! `bootproof report DIR...`: reports of runs that are over, whichever way they ended.
 
 use bootproof_record::problem::Problem;
+use bootproof_report::merge::Report;
+use bootproof_report::verdict::headline;
+use bootproof_report::{files, reading};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use crate::cli::{Ended, Format, Formatted, complain, runtime, say, say_json};
 use crate::exit::Exit;
 use crate::print_pdf::print_pdf;
-use crate::report::merge::Report;
-use crate::report::verdict::headline;
-use crate::report::{files, reading};
 
 /// What is to be rendered.
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
 //! `bootproof report verify DIR`: are these the record and the report that were signed.
 
+use bootproof_report::attest::{self, verify};
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use crate::attest::{self, verify};
 use crate::cli::{Ended, Format, Formatted, say, say_json};
 use crate::exit::Exit;
 

@@ -4,13 +4,13 @@ use bootproof_harness::profile::Profile;
 use bootproof_harness::registry::{NAMESPACE, Place, reference};
 use bootproof_harness::run::Dirs;
 use bootproof_record::{RunId, SignOff, SourceTree};
+use bootproof_report::attest::subject::subject_name;
+use bootproof_report::sample::keys::SIGNER;
+use bootproof_report::sample::release::{Lab, planned};
 use bootproof_steps::Options;
 use camino::Utf8PathBuf;
 
 use super::*;
-use crate::attest::subject::subject_name;
-use crate::report::sample::keys::SIGNER;
-use crate::report::sample::release::{Lab, planned};
 
 /// A run whose scenarios have ended, all green, and what they shared: a registry was never needed.
 struct Ended {
