@@ -8,28 +8,21 @@ use bootproof_record::problem::Problem;
 use camino::{Utf8Path, Utf8PathBuf};
 use include_dir::{Dir, include_dir};
 
-use crate::run::features::Source;
-
 static ASSETS: Dir<'static> = include_dir!("$OUT_DIR/assets");
 
 /// What the copy in the binary does not hold: `run` for executables, `link` for symbolic links.
 static MODES: &str = include_str!(concat!(env!("OUT_DIR"), "/modes"));
 
-/// The features in the binary.
-pub fn features() -> Vec<Source> {
+/// The features in the binary, by their paths: each with its text.
+pub fn features() -> Vec<(&'static str, &'static str)> {
     let Some(folder) = ASSETS.get_dir("features") else {
         return Vec::new();
     };
     let mut sources: Vec<_> = files(folder)
         .filter(|(path, _)| path.extension() == Some("feature"))
-        .filter_map(|(path, bytes)| {
-            Some(Source {
-                path: path.to_string(),
-                text: std::str::from_utf8(bytes).ok()?.into(),
-            })
-        })
+        .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
         .collect();
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources.sort_unstable();
     sources
 }
 

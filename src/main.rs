@@ -3,10 +3,11 @@
 
 mod assets;
 mod cli;
+mod error;
 mod exit;
+mod output;
 mod print_pdf;
 mod run;
-mod settings;
 mod sign_off;
 
 use std::process::ExitCode;

@@ -10,17 +10,20 @@ use bootproof_harness::sweep::{CleanReport, Outcome, clean};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Ended, Format, Formatted, runtime, say, say_json};
+use super::build_runtime;
+use super::format::{Format, FormatArgs, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::print;
 
-/// What `clean` was asked.
+/// The arguments of `clean`.
 #[derive(Debug, Args)]
 pub struct Clean {
     /// Empty the caches too: bases, disks, podman's storage
     #[arg(long)]
     cache: bool,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 #[derive(Serialize)]
@@ -37,11 +40,11 @@ impl Clean {
     ///
     /// # Errors
     /// When podman cannot be set up, or the caches not be emptied.
-    pub fn execute(self) -> Result<Exit, Ended> {
-        let fault = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
+    pub fn execute(self) -> Result<Exit, CliError> {
+        let fault = |error: &dyn std::fmt::Display| CliError::failure(error);
         let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
         let podman = Podman::set_up(&cache).map_err(|e| fault(&e))?;
-        let runtime = runtime()?;
+        let runtime = build_runtime()?;
         let runs = runtime.block_on(clean(&state, &podman, &[]));
         // What became of the runs is told whatever becomes of the rest.
         let mut problems = Vec::new();
@@ -67,12 +70,12 @@ impl Clean {
             builds,
             cache,
         };
-        match self.formatted.format {
-            Format::Json => drop(say_json(&report)?),
-            Format::Text => say(report.text().trim_end()),
+        match self.format.format {
+            Format::Json => drop(print_json(&report)?),
+            Format::Text => print(report.text().trim_end()),
         }
         if !problems.is_empty() {
-            return Err(Ended::Error(problems.join("\nerror: ")));
+            return Err(CliError::Failure(problems.join("\nerror: ")));
         }
         Ok(if left { Exit::Error } else { Exit::Passed })
     }

@@ -8,11 +8,15 @@ use bootproof_record::{RunId, Verdict};
 use bootproof_report::paint::Paint;
 use clap::Args;
 
-use super::{Ended, Format, Formatted, TierChoice, runtime, say, say_json};
+use super::build_runtime;
+use super::choice::TierChoice;
+use super::format::{Format, FormatArgs, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::print;
 use crate::run::stop;
 
-/// What `doctor` was asked.
+/// The arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// The tier that is asked for: exit 3 when this host cannot run it [default: any but static]
@@ -22,7 +26,7 @@ pub struct Doctor {
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 impl Doctor {
@@ -30,19 +34,19 @@ impl Doctor {
     ///
     /// # Errors
     /// When nothing can be tried.
-    pub fn execute(self) -> Result<Exit, Ended> {
-        let fault = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
+    pub fn execute(self) -> Result<Exit, CliError> {
+        let fault = |error: &dyn std::fmt::Display| CliError::failure(error);
         let options = ProbeOptions {
             fresh: self.fresh,
             id: Some(RunId::random().map_err(|e| fault(&e))?),
             ..ProbeOptions::default()
         };
-        let tried = runtime()?.block_on(async {
-            let (ask, stop) = stop::pair();
-            stop::listen(ask)?;
+        let tried = build_runtime()?.block_on(async {
+            let (sender, stop) = stop::channel();
+            stop::listen(sender)?;
             tokio::select! {
                 report = probe(&options) => report.map(Some).map_err(|e| fault(&e)),
-                _ = stop.times(1) => {
+                _ = stop.requested(1) => {
                     sweep_probes(&options).await.map_err(|e| fault(&e))?;
                     Ok(None)
                 }
@@ -51,15 +55,15 @@ impl Doctor {
         let Some(report) = tried else {
             return Ok(Exit::Interrupted);
         };
-        match self.formatted.format {
-            Format::Json => drop(say_json(&report)?),
+        match self.format.format {
+            Format::Json => drop(print_json(&report)?),
             Format::Text => {
                 let paint = Paint::of(std::io::stdout().is_terminal());
-                say(text(&report, paint).trim_end());
+                print(text(&report, paint).trim_end());
             }
         }
         let can = match self.require {
-            Some(tier) => report.can(tier.of_host()).is_ok(),
+            Some(tier) => report.can(tier.into()).is_ok(),
             // A host that can only check statically runs nothing.
             None => report.tiers().len() > 1,
         };

@@ -7,18 +7,21 @@ use bootproof_report::paint::Paint;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Choice, Ended, Format, Formatted, say, say_json};
+use super::features::FeatureArgs;
+use super::format::{Format, FormatArgs, print_json};
+use super::settings::Settings;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::run::plan::{Plan, Scenario, Tier};
-use crate::settings::Settings;
+use crate::output::print;
+use crate::run::plan::{Plan, Scenario};
 
-/// What `list` was asked.
+/// The arguments of `list`.
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    choice: Choice,
+    features: FeatureArgs,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 #[derive(Serialize)]
@@ -27,7 +30,7 @@ struct Row<'a> {
     feature: &'a str,
     name: &'a str,
     tags: &'a [String],
-    tier: Tier,
+    tier: &'static str,
     parent: Option<&'a str>,
     steps: Vec<String>,
 }
@@ -37,20 +40,20 @@ impl List {
     ///
     /// # Errors
     /// When the features are not fit to be shown.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, Ended> {
-        let loaded = self.choice.load(settings)?;
+    pub fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
+        let loaded = self.features.load(settings)?;
         if !loaded.problems.is_empty() {
-            return Err(Ended::Problems(loaded.problems));
+            return Err(CliError::Problems(loaded.problems));
         }
         let chosen = loaded.plan.choose(&loaded.selection);
-        match self.formatted.format {
+        match self.format.format {
             Format::Json => {
                 let rows: Vec<_> = chosen.iter().map(|i| row(&loaded.plan, *i)).collect();
-                say_json(&rows)?;
+                print_json(&rows)?;
             }
             Format::Text => {
                 let paint = Paint::of(std::io::stdout().is_terminal());
-                say(tree(&loaded.plan, &chosen, paint).trim_end());
+                print(tree(&loaded.plan, &chosen, paint).trim_end());
             }
         }
         Ok(if chosen.is_empty() {
@@ -68,7 +71,11 @@ fn row(plan: &Plan, index: usize) -> Row<'_> {
         feature: &scenario.feature,
         name: &scenario.name,
         tags: &scenario.tags,
-        tier: scenario.tier,
+        tier: if scenario.needs_machine {
+            "machine"
+        } else {
+            "application"
+        },
         parent: scenario.parent.map(|p| plan.scenarios[p].id.as_str()),
         steps: scenario
             .steps

@@ -10,19 +10,22 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::choice::{AccelChoice, CheckpointChoice, KeepChoice, TierChoice};
+use super::features::FeatureArgs;
+use super::settings::{Settings, check_factor};
 use super::sign::Sign;
-use super::{AccelChoice, CheckpointChoice, Choice, Ended, KeepChoice, TierChoice, complain};
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::run::session::{self, Asked};
-use crate::run::snapshots;
-use crate::settings::{Settings, is_factor};
+use crate::output::print_error;
+use crate::run::request::RunRequest;
+use crate::run::{session, snapshots};
 use crate::sign_off::signing::SigningRequest;
 
-/// What `run` was asked.
+/// The arguments of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
-    choice: Choice,
+    features: FeatureArgs,
     /// The profile under test: a name, or a profile.toml of your own [default: debian]
     #[arg(long, value_name = "NAME|FILE", env = "BOOTPROOF_PROFILE")]
     profile: Option<String>,
@@ -40,7 +43,7 @@ pub struct Run {
     #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
     out: Option<Utf8PathBuf>,
     /// A factor on every deadline and budget [default: 1]
-    #[arg(long, value_name = "X", value_parser = factor, env = "BOOTPROOF_TIMEOUT_SCALE")]
+    #[arg(long, value_name = "X", value_parser = parse_factor, env = "BOOTPROOF_TIMEOUT_SCALE")]
     timeout_scale: Option<f64>,
     /// How machines run [default: auto]
     #[arg(long, value_name = "HOW", value_enum, env = "BOOTPROOF_ACCEL")]
@@ -99,8 +102,8 @@ fn progress_parser() -> impl TypedValueParser<Value = Progress> {
     })
 }
 
-fn factor(text: &str) -> Result<f64, String> {
-    is_factor(text.parse().unwrap_or(f64::NAN))
+fn parse_factor(text: &str) -> Result<f64, String> {
+    check_factor(text.parse().unwrap_or(f64::NAN))
 }
 
 impl Run {
@@ -108,26 +111,26 @@ impl Run {
     ///
     /// # Errors
     /// When features or profile are not fit to run, or the host is not.
-    pub fn execute(self, settings: Settings) -> Result<Exit, Ended> {
+    pub fn execute(self, settings: Settings) -> Result<Exit, CliError> {
         PortRange::from_env()
             .map_err(|error| Problem::new("BOOTPROOF_PORTS", error.to_string()))?;
-        snapshots::settle(self.release)?;
-        let attest = self.attest(&settings)?;
-        let registry = self.own_registry(&settings)?;
-        let loaded = self.choice.load(&settings)?;
+        snapshots::configure_insta(self.release)?;
+        let signing = self.signing_request(&settings)?;
+        let registry = self.remote(&settings)?;
+        let loaded = self.features.load(&settings)?;
         let problems = loaded.all_problems();
         if !problems.is_empty() {
-            return Err(Ended::Problems(problems));
+            return Err(CliError::Problems(problems));
         }
         let chosen = loaded.plan.choose(&loaded.selection);
         if chosen.is_empty() {
-            complain("nothing to run: no scenario matches (`bootproof list` shows them all)");
+            print_error("nothing to run: no scenario matches (`bootproof list` shows them all)");
             return Ok(Exit::NothingRan);
         }
         let budget = self.scenario_budget.or(settings.scenario_budget);
         let run_budget = self.run_budget.or(settings.run_budget);
-        let asked = Asked {
-            attest,
+        let request = RunRequest {
+            signing,
             features_embedded: loaded.embedded,
             files: loaded.files,
             plan: loaded.plan,
@@ -137,17 +140,26 @@ impl Run {
                 .or(settings.profile)
                 .unwrap_or_else(|| "debian".to_owned()),
             jobs: self.jobs.or(settings.jobs).map(|jobs| jobs.max(1)),
-            keep: self.keep.or(settings.keep).unwrap_or(KeepChoice::Never),
+            keep: self
+                .keep
+                .or(settings.keep)
+                .unwrap_or(KeepChoice::Never)
+                .into(),
             release: self.release,
             out: self.out.or(settings.out.map(Into::into)),
             timeout_scale: self.timeout_scale.or(settings.timeout_scale).unwrap_or(1.0),
-            accel: self.accel.or(settings.accel).unwrap_or(AccelChoice::Auto),
+            accel: self
+                .accel
+                .or(settings.accel)
+                .unwrap_or(AccelChoice::Auto)
+                .into(),
             checkpoints: self
                 .checkpoints
                 .or(settings.checkpoints)
-                .unwrap_or(CheckpointChoice::Auto),
+                .unwrap_or(CheckpointChoice::Auto)
+                .into(),
             registry,
-            require: self.require.or(settings.require),
+            require: self.require.or(settings.require).map(Into::into),
             retry_errors: self.retry_errors.or(settings.retry_errors).unwrap_or(0),
             scenario_budget: Duration::from_secs(u64::from(budget.unwrap_or(1800))),
             run_budget: run_budget.map(|seconds| Duration::from_secs(u64::from(seconds))),
@@ -158,15 +170,15 @@ impl Run {
                 chosen.unwrap_or_else(Progress::fitting)
             },
         };
-        let runtime = super::runtime()?;
-        let ended = runtime.block_on(session::run(asked));
+        let runtime = super::build_runtime()?;
+        let result = runtime.block_on(session::run(request));
         // A blocking thread that hangs (an SSH session, for one) must not keep the process.
         runtime.shutdown_background();
-        ended
+        result
     }
 
     /// What is to be signed; a key that is none is told before anything runs.
-    fn attest(&self, settings: &Settings) -> Result<SigningRequest, Ended> {
+    fn signing_request(&self, settings: &Settings) -> Result<SigningRequest, CliError> {
         let signer = self.sign.signer(settings)?;
         let attach = self.attach || settings.attach == Some(true);
         if attach && signer.is_none() {
@@ -183,7 +195,7 @@ impl Run {
     }
 
     /// The user's registry with what belongs to it, whichever of flag, variable and file each comes from.
-    fn own_registry(&self, settings: &Settings) -> Result<Option<Remote>, Ended> {
+    fn remote(&self, settings: &Settings) -> Result<Option<Remote>, CliError> {
         let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
             flag.clone().or_else(|| setting.clone().map(Into::into))
         };
@@ -192,7 +204,7 @@ impl Run {
         let Some(name) = self.registry.as_ref().or(settings.registry.as_ref()) else {
             let given = [("--authfile", &authfile), ("--registry-ca", &ca)];
             return match given.into_iter().find(|(_, file)| file.is_some()) {
-                Some((flag, _)) => Err(Ended::Problems(vec![
+                Some((flag, _)) => Err(CliError::Problems(vec![
                     Problem::new(flag, "belongs to a registry of your own, and none is given")
                         .help("add --registry HOST/ORG, or leave it out: the run's own registry needs neither"),
                 ])),
@@ -201,7 +213,7 @@ impl Run {
         };
         let remote = Remote::read(name, authfile.as_deref(), ca.as_deref());
         let wrong = |error: RegistryError| {
-            Ended::Problems(vec![Problem::new("--registry", error.to_string())])
+            CliError::Problems(vec![Problem::new("--registry", error.to_string())])
         };
         remote.map(Some).map_err(wrong)
     }

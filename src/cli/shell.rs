@@ -7,7 +7,7 @@ use bootproof_harness::run::Dirs;
 use bootproof_record::problem::Problem;
 use clap::Args;
 
-use super::Ended;
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Which machine.
@@ -37,7 +37,7 @@ impl Shell {
     ///
     /// # Errors
     /// When there is no such machine, more than one, or no ssh.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub fn execute(self) -> Result<Exit, CliError> {
         let kept = KeptMachine::list(&Dirs::default_state());
         let machine = pick(&kept, &self.machine, self.run.as_deref())?;
         let mut argv = machine.ssh_argv(&self.user);
@@ -45,7 +45,9 @@ impl Shell {
         let program = argv.remove(0);
         // The terminal goes over to ssh: this process becomes it.
         let error = std::process::Command::new(&program).args(argv).exec();
-        Err(Ended::Error(format!("cannot become {program}: {error}")))
+        Err(CliError::Failure(format!(
+            "cannot become {program}: {error}"
+        )))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `run` and `report` are asked about signing.
+//! The arguments of `run` and `report` about signing.
 
 use bootproof_record::problem::Problem;
 use bootproof_record::secret;
@@ -9,8 +9,9 @@ use bootproof_report::reading;
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::{Ended, complain};
-use crate::settings::Settings;
+use super::settings::Settings;
+use crate::error::CliError;
+use crate::output::print_error;
 
 /// The key, and what else is signed.
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ impl Sign {
     ///
     /// # Errors
     /// When it is none, or does not open.
-    pub fn signer(&self, settings: &Settings) -> Result<Option<Signer>, Ended> {
+    pub fn signer(&self, settings: &Settings) -> Result<Option<Signer>, CliError> {
         let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
             flag.clone().or_else(|| setting.clone().map(Into::into))
         };
@@ -58,7 +59,7 @@ impl Sign {
     ///
     /// # Errors
     /// When it is no address.
-    pub fn url(&self, settings: &Settings) -> Result<Option<String>, Ended> {
+    pub fn url(&self, settings: &Settings) -> Result<Option<String>, CliError> {
         let url = self.report_url.as_ref().or(settings.report_url.as_ref());
         secret::register_addresses(url);
         match url {
@@ -76,7 +77,11 @@ impl Sign {
     ///
     /// # Errors
     /// When the key is none, or several runs are to be signed as one.
-    pub fn ready(&self, settings: &Settings, runs: &[Utf8PathBuf]) -> Result<Option<Ready>, Ended> {
+    pub fn ready(
+        &self,
+        settings: &Settings,
+        runs: &[Utf8PathBuf],
+    ) -> Result<Option<Ready>, CliError> {
         let Some(signer) = self.signer(settings)? else {
             return Ok(None);
         };
@@ -110,12 +115,12 @@ impl Ready {
     ///
     /// # Errors
     /// When its record is not whole, a report beside it is not made of it, or a file cannot be written.
-    pub fn sign(&self, printed: bool) -> Result<(), Ended> {
+    pub fn sign(&self, printed: bool) -> Result<(), CliError> {
         self.made_of_the_record(printed)?;
         let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
-        let signed = signed.map_err(|error| Ended::Error(error.to_string()))?;
+        let signed = signed.map_err(|error| CliError::failure(error))?;
         for result in &signed.results {
-            complain(&format!(
+            print_error(&format!(
                 "signed: {} {}@{}",
                 result.outcome.as_str(),
                 result.candidate.reference,
@@ -123,9 +128,9 @@ impl Ready {
             ));
         }
         for why in &signed.withheld {
-            complain(&format!("not signed: {why}"));
+            print_error(&format!("not signed: {why}"));
         }
-        complain(&format!(
+        print_error(&format!(
             "signed: the record and the report of {}",
             self.out
         ));
@@ -133,7 +138,7 @@ impl Ready {
     }
 
     /// What a signature says to be the run's report has to be one.
-    fn made_of_the_record(&self, printed: bool) -> Result<(), Ended> {
+    fn made_of_the_record(&self, printed: bool) -> Result<(), CliError> {
         let report = Report::of(reading::run(&self.out)?);
         let other = |name: &&str| files::is_other(&report, &self.out, name);
         if let Some(name) = [RUN_JSON, REPORT_HTML].into_iter().find(other) {

@@ -9,14 +9,15 @@ use bootproof_steps::snapshot::{Pending, pending};
 use camino::Utf8Path;
 use clap::{Args, Subcommand};
 
-use super::{Ended, say};
 use crate::assets::SNAPSHOTS;
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::print;
 
 /// What is said where nothing waits.
 const NOTHING: &str = "nothing waits in snapshots/ here";
 
-/// What `snapshots` was asked.
+/// The arguments of `snapshots`.
 #[derive(Debug, Args)]
 pub struct Snapshots {
     #[command(subcommand)]
@@ -52,7 +53,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// When nothing of a name waits, or a file cannot be read or written.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub fn execute(self) -> Result<Exit, CliError> {
         match self.command {
             Command::Review(which) => review(&which),
             Command::Accept(which) => accept(&which),
@@ -60,19 +61,19 @@ impl Snapshots {
     }
 }
 
-fn accept(which: &Which) -> Result<Exit, Ended> {
+fn accept(which: &Which) -> Result<Exit, CliError> {
     let waiting = which.waiting()?;
     for one in &waiting {
         one.accept().map_err(|error| fault(&one.seen, &error))?;
-        say(&format!("accepted {}", one.kept));
+        print(&format!("accepted {}", one.kept));
     }
     if waiting.is_empty() {
-        say(NOTHING);
+        print(NOTHING);
     }
     Ok(Exit::Passed)
 }
 
-fn review(which: &Which) -> Result<Exit, Ended> {
+fn review(which: &Which) -> Result<Exit, CliError> {
     let waiting = which.waiting()?;
     let (reads, writes) = (std::io::stdin(), std::io::stdout());
     let asks = reads.is_terminal() && writes.is_terminal();
@@ -80,7 +81,7 @@ fn review(which: &Which) -> Result<Exit, Ended> {
     let mut left = 0;
     for one in &waiting {
         let told = told(one).map_err(|error| fault(&one.seen, &error))?;
-        say(&format!("{}\n{told}\n", paint.bold(&one.name)));
+        print(&format!("{}\n{told}\n", paint.bold(&one.name)));
         let fate = if asks { ask()? } else { Fate::Waits };
         match fate {
             Fate::Accepted => one.accept(),
@@ -90,7 +91,7 @@ fn review(which: &Which) -> Result<Exit, Ended> {
         .map_err(|error| fault(&one.seen, &error))?;
         left += usize::from(fate == Fate::Waits);
     }
-    say(&if waiting.is_empty() {
+    print(&if waiting.is_empty() {
         NOTHING.to_owned()
     } else if left == 0 {
         "nothing waits any more".to_owned()
@@ -105,7 +106,7 @@ fn review(which: &Which) -> Result<Exit, Ended> {
 }
 
 impl Which {
-    fn waiting(&self) -> Result<Vec<Pending>, Ended> {
+    fn waiting(&self) -> Result<Vec<Pending>, CliError> {
         let all = pending(SNAPSHOTS.into()).map_err(|error| fault(SNAPSHOTS.into(), &error))?;
         for name in &self.names {
             if !all.iter().any(|one| is_called(&one.name, name)) {
@@ -161,8 +162,8 @@ fn ask() -> std::io::Result<Fate> {
     }
 }
 
-fn fault(path: &Utf8Path, error: &std::io::Error) -> Ended {
-    Ended::Error(format!("{path}: {error}"))
+fn fault(path: &Utf8Path, error: &std::io::Error) -> CliError {
+    CliError::Failure(format!("{path}: {error}"))
 }
 
 #[cfg(test)]

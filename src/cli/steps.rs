@@ -7,10 +7,12 @@ use bootproof_report::paint::Paint;
 use bootproof_steps::{Chapter, Placeholder};
 use clap::{Args, ValueEnum};
 
-use super::{Ended, say, say_json};
+use super::format::print_json;
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::print;
 
-/// What `steps` was asked.
+/// The arguments of `steps`.
 #[derive(Debug, Args)]
 pub struct Steps {
     /// How to print
@@ -40,19 +42,19 @@ impl Steps {
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub fn execute(self) -> Result<Exit, CliError> {
         match self.format {
-            Format::Json => return say_json(&bootproof_steps::vocabulary()),
+            Format::Json => return print_json(&bootproof_steps::vocabulary()),
             Format::Text => {
                 let paint = Paint::of(std::io::stdout().is_terminal());
-                say(text(&bootproof_steps::chapters(), paint).trim());
+                print(text(&bootproof_steps::chapters(), paint).trim());
             }
             Format::Markdown => {
                 let page = markdown(
                     &bootproof_steps::chapters(),
                     &bootproof_steps::placeholders(),
                 );
-                say(page.trim_end());
+                print(page.trim_end());
             }
         }
         Ok(Exit::Passed)

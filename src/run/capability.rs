@@ -1,12 +1,10 @@
 //! What this host can run, as far as the chosen scenarios need it.
 
-use std::collections::BTreeSet;
-
-use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions};
+use bootproof_harness::host::{self, AccelChoice, HostFacts, HostReport, ProbeOptions, Tier};
 use bootproof_record::Accel;
 
-use super::plan::{Scenario, Tier};
-use crate::cli::{AccelChoice, Ended, TierChoice};
+use super::plan::Scenario;
+use crate::error::CliError;
 
 /// The tag of scenarios that are nothing without a browser.
 const BROWSER: &str = "browser";
@@ -33,20 +31,19 @@ impl Capability {
     /// # Errors
     /// Why the host cannot, with the fix.
     pub async fn probe(
-        needed: &BTreeSet<Tier>,
-        choice: AccelChoice,
-        require: Option<TierChoice>,
+        needs_machine: bool,
+        preference: AccelChoice,
+        require: Option<Tier>,
         options: &ProbeOptions,
-    ) -> Result<Self, Ended> {
-        let cannot = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
-        let report = host::probe(options).await.map_err(|e| cannot(&e))?;
+    ) -> Result<Self, CliError> {
+        let report = host::probe(options).await.map_err(CliError::failure)?;
         if let Some(tier) = require {
-            report.can(tier.of_host()).map_err(|e| cannot(&e))?;
+            report.can(tier).map_err(CliError::failure)?;
         }
-        let (accel, accel_reason) = match choice {
+        let (accel, accel_reason) = match preference {
             AccelChoice::Tcg => (Accel::Tcg, "asked for".to_owned()),
-            AccelChoice::Kvm if needed.contains(&Tier::Machine) => {
-                report.can(host::Tier::MachineKvm).map_err(|e| cannot(&e))?;
+            AccelChoice::Kvm if needs_machine => {
+                report.can(Tier::MachineKvm).map_err(CliError::failure)?;
                 (Accel::Kvm, "asked for".to_owned())
             }
             AccelChoice::Kvm | AccelChoice::Auto => (report.accel, report.accel_reason.clone()),
@@ -63,10 +60,10 @@ impl Capability {
 
     /// Why this host cannot run a scenario; `None` when it can.
     pub fn lacks(&self, scenario: &Scenario) -> Option<String> {
-        let tier = match (scenario.tier, self.accel) {
-            (Tier::Application, _) => host::Tier::Application,
-            (Tier::Machine, Accel::Tcg) => host::Tier::MachineTcg,
-            (Tier::Machine, Accel::Kvm) => host::Tier::MachineKvm,
+        let tier = match (scenario.needs_machine, self.accel) {
+            (false, _) => Tier::Application,
+            (true, Accel::Tcg) => Tier::MachineTcg,
+            (true, Accel::Kvm) => Tier::MachineKvm,
         };
         if let Err(why) = self.report.can(tier) {
             return Some(why.to_string());
@@ -96,18 +93,6 @@ impl Capability {
     /// Why not, with the fix.
     pub fn browser(&self) -> Result<(), String> {
         self.report.browser()
-    }
-}
-
-impl TierChoice {
-    /// The tier as the host's report has it.
-    pub fn of_host(self) -> host::Tier {
-        match self {
-            Self::Static => host::Tier::Static,
-            Self::Application => host::Tier::Application,
-            Self::Machine => host::Tier::MachineTcg,
-            Self::MachineKvm => host::Tier::MachineKvm,
-        }
     }
 }
 

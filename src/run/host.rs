@@ -20,10 +20,10 @@ use futures::stream::{self, LocalBoxStream};
 
 use super::ahead;
 use super::features::FeatureFile;
-use super::plan::{Plan, Scenario, Tier};
+use super::plan::{Plan, Scenario};
 use super::schedule::{Node, Schedule};
 use super::slots::Slots;
-use super::stop::Stop;
+use super::stop::StopSignal;
 
 /// A scenario that begins.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ pub struct Chosen {
 
 /// The chosen scenarios of a plan; `seconds` is what they took at last, by id, and `skip` says why this host cannot run
 /// one.
-pub fn chosen(
+pub fn resolve(
     plan: &Plan,
     indexes: &[usize],
     seconds: &BTreeMap<String, f64>,
@@ -98,7 +98,7 @@ pub fn chosen(
                     children: scenario.children,
                     cost: cost(&scenario, seconds, a_step),
                     rank: ahead::rank(&scenario),
-                    machine: scenario.tier == Tier::Machine,
+                    machine: scenario.needs_machine,
                     skip: skip(&scenario),
                 },
                 scenario,
@@ -146,7 +146,7 @@ pub async fn run<W: cucumber::World>(
     collection: Collection<W>,
     stage: impl Stage<W>,
     recorder: &Recorder,
-    stop: Stop,
+    stop: StopSignal,
 ) {
     let features = features(files, &chosen);
     let runner = runner::Storylines {

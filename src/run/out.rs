@@ -17,8 +17,8 @@ const DEFAULT: &str = "bootproof-out";
 ///
 /// # Errors
 /// When it is another's, or cannot be made.
-pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
-    let out = asked.map_or_else(
+pub fn prepare(given: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
+    let out = given.map_or_else(
         || Utf8Path::new(DEFAULT).join(run.as_str()),
         Utf8Path::to_owned,
     );
@@ -45,7 +45,7 @@ pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Pro
         std::fs::remove_dir_all(&out).map_err(fail)?;
     }
     std::fs::create_dir_all(&out).map_err(fail)?;
-    if asked.is_none() {
+    if given.is_none() {
         point_latest(run).map_err(fail)?;
     }
     out.canonicalize_utf8().map_err(fail)

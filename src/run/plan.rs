@@ -11,15 +11,8 @@ use regex::Regex;
 
 use super::features::FeatureFile;
 
-/// What a host must be able to do for a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// Run the image as a container; scenarios tagged `@container`.
-    Application,
-    /// Run a machine; all others.
-    Machine,
-}
+/// The tag of scenarios that run their images as containers; all others need a machine.
+const CONTAINER: &str = "container";
 
 /// A scenario of a feature file, its outline expanded, its background's steps in front.
 #[derive(Debug, Clone)]
@@ -36,8 +29,8 @@ pub struct Scenario {
     pub line: usize,
     /// Its tags and its feature's, without `@`.
     pub tags: Vec<String>,
-    /// What it needs.
-    pub tier: Tier,
+    /// Whether it needs a machine; else containers are enough.
+    pub needs_machine: bool,
     /// The scenario it starts from, by its place in the plan.
     pub parent: Option<usize>,
     /// How many scenarios of the file start from it, chosen or not.
@@ -407,11 +400,6 @@ fn scenarios_of(file: &FeatureFile) -> Vec<Scenario> {
             let mut tags: Vec<String> = feature.tags.clone();
             tags.extend(rule.iter().flat_map(|r| r.tags.iter().cloned()));
             tags.extend(scenario.tags.iter().cloned());
-            let tier = if tags.iter().any(|t| t == "container") {
-                Tier::Application
-            } else {
-                Tier::Machine
-            };
             let line = scenario.position.line;
             Scenario {
                 id: format!("{}:{line}", file.path),
@@ -419,8 +407,8 @@ fn scenarios_of(file: &FeatureFile) -> Vec<Scenario> {
                 path: file.path.clone(),
                 name: name_of(scenario, times[scenario.name.as_str()]),
                 line,
+                needs_machine: !tags.iter().any(|tag| tag == CONTAINER),
                 tags,
-                tier,
                 parent: None,
                 children: 0,
                 steps,

@@ -22,7 +22,7 @@ pub struct Phrase {
 }
 
 /// Every step of the plan that no definition matches, or more than one does.
-pub fn check<W>(
+pub fn check_steps<W>(
     files: &[FeatureFile],
     plan: &Plan,
     collection: &Collection<W>,
@@ -67,7 +67,7 @@ pub fn check<W>(
 }
 
 /// Every step of the chosen scenarios that needs what the profile does not have.
-pub fn fit(
+pub fn check_needs(
     files: &[FeatureFile],
     plan: &Plan,
     chosen: &[usize],
@@ -189,7 +189,7 @@ mod tests {
         }]);
         assert!(parse.is_empty(), "{parse:?}");
         let (plan, _) = Plan::build(&files);
-        check(&files, &plan, &collection, &vocabulary)
+        check_steps(&files, &plan, &collection, &vocabulary)
     }
 
     #[test]

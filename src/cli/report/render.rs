@@ -7,8 +7,11 @@ use bootproof_report::{files, reading};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::cli::{Ended, Format, Formatted, complain, runtime, say, say_json};
+use crate::cli::build_runtime;
+use crate::cli::format::{Format, FormatArgs, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::{print, print_error};
 use crate::print_pdf::print_pdf;
 
 /// What is to be rendered.
@@ -24,7 +27,7 @@ pub struct Render {
     #[arg(long)]
     pdf: bool,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 impl Render {
@@ -42,7 +45,7 @@ impl Render {
     ///
     /// # Errors
     /// When a run cannot be read, they do not go together, or a report cannot be written.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub fn execute(self) -> Result<Exit, CliError> {
         let several = self.runs.len() > 1;
         let (runs, problems): (Vec<_>, Vec<_>) = self
             .runs
@@ -51,14 +54,14 @@ impl Render {
             .partition(Result::is_ok);
         let problems: Vec<Problem> = problems.into_iter().filter_map(Result::err).collect();
         if !problems.is_empty() {
-            return Err(Ended::Problems(problems));
+            return Err(CliError::Problems(problems));
         }
         let report = Report::merge(runs.into_iter().filter_map(Result::ok).collect())
-            .map_err(Ended::Problems)?;
-        let json = self.formatted.format == Format::Json;
+            .map_err(CliError::Problems)?;
+        let json = self.format.format == Format::Json;
         let out = self.place(&report, json && !self.pdf)?;
         for warning in &report.summary.warnings {
-            complain(&format!("warning: {warning}"));
+            print_error(&format!("warning: {warning}"));
         }
         let mut failures = Vec::new();
         let mut paths = Vec::new();
@@ -67,7 +70,7 @@ impl Render {
             paths = written.paths;
             failures = written.failures;
             if self.pdf {
-                match runtime()?.block_on(print_pdf(out)) {
+                match build_runtime()?.block_on(print_pdf(out)) {
                     Ok(pdf) => paths.push(pdf),
                     Err(why) => failures.push(why),
                 }
@@ -77,23 +80,23 @@ impl Render {
             }
         }
         if json {
-            say_json(&report.summary)?;
+            print_json(&report.summary)?;
         } else {
             let outcome = headline(&report.summary);
-            say(&format!("{}: {}", outcome.word, outcome.sentence));
+            print(&format!("{}: {}", outcome.word, outcome.sentence));
             for path in &paths {
-                say(path.as_str());
+                print(path.as_str());
             }
         }
         if failures.is_empty() {
             Ok(Exit::Passed)
         } else {
-            Err(Ended::Error(failures.join("\nerror: ")))
+            Err(CliError::Failure(failures.join("\nerror: ")))
         }
     }
 
     /// Where the files go; nowhere for a program that asked for no folder.
-    fn place(&self, report: &Report, only_print: bool) -> Result<Option<Utf8PathBuf>, Ended> {
+    fn place(&self, report: &Report, only_print: bool) -> Result<Option<Utf8PathBuf>, CliError> {
         let Some(out) = &self.out else {
             if only_print {
                 return Ok(None);

@@ -20,7 +20,7 @@ use super::record::read_failure;
 use super::{Begin, Chosen, Rules, Stage, id_of};
 use crate::run::panics::{self, text_of};
 use crate::run::schedule::{Cause, Schedule};
-use crate::run::stop::Stop;
+use crate::run::stop::StopSignal;
 
 type Happening<W> = parser::Result<Event<Cucumber<W>>>;
 
@@ -31,7 +31,7 @@ pub(super) struct Storylines<W, S> {
     pub(super) collection: Rc<Collection<W>>,
     pub(super) stage: Rc<S>,
     pub(super) recorder: Recorder,
-    pub(super) stop: Stop,
+    pub(super) stop: StopSignal,
 }
 
 impl<W: cucumber::World, S: Stage<W>> Runner<W> for Storylines<W, S> {
@@ -84,7 +84,7 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
         let mut schedule = Schedule::new(nodes, self.rules.slots, self.rules.retries);
         let mut running = FuturesUnordered::new();
         loop {
-            if self.stop.asked().is_none() {
+            if self.stop.request().is_none() {
                 for decided in schedule.decide() {
                     self.decided(decided.index, decided.verdict, &decided.cause);
                 }
@@ -240,7 +240,7 @@ impl<W: cucumber::World, S: Stage<W>> Storylines<W, S> {
                     let result = tokio::select! {
                         biased;
                         result = step => result,
-                        asked = self.stop.times(1) => Err(format!("error: interrupted by {}", asked.by)),
+                        request = self.stop.requested(1) => Err(format!("error: interrupted by {}", request.by)),
                         () = tokio::time::sleep_until(deadline) => Err(format!(
                             "error: the scenario used up its budget of {} s",
                             self.rules.budget.as_secs()

@@ -161,7 +161,7 @@ fn a_staged_deployment_cannot_be_shared_by_several() {
 #[test]
 fn container_scenarios_need_no_machine() {
     let (plan, _) = build(&["@container\nFeature: a\n  Scenario: b\n    Given c\n"]);
-    assert_eq!(plan.scenarios[0].tier, Tier::Application);
+    assert!(!plan.scenarios[0].needs_machine);
 }
 
 #[test]

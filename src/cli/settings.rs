@@ -8,7 +8,7 @@ use bootproof_report::live::Progress;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::cli::{AccelChoice, CheckpointChoice, KeepChoice, TierChoice};
+use super::choice::{AccelChoice, CheckpointChoice, KeepChoice, TierChoice};
 
 /// The file's name, in the current folder.
 pub const FILE: &str = "bootproof.toml";
@@ -68,7 +68,7 @@ pub struct Settings {
 ///
 /// # Errors
 /// When it is none.
-pub fn is_factor(factor: f64) -> Result<f64, String> {
+pub fn check_factor(factor: f64) -> Result<f64, String> {
     if factor.is_finite() && (0.01..=1000.0).contains(&factor) {
         Ok(factor)
     } else {
@@ -77,7 +77,7 @@ pub fn is_factor(factor: f64) -> Result<f64, String> {
 }
 
 fn factor<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    let factor = is_factor(f64::deserialize(from)?);
+    let factor = check_factor(f64::deserialize(from)?);
     factor
         .map(Some)
         .map_err(|why| D::Error::custom(format!("timeout-scale: {why}")))

@@ -1,0 +1,78 @@
+//! What a run is asked to do: validated, in types that know nothing of the command line.
+
+use std::time::Duration;
+
+use bootproof_harness::host::{AccelChoice, Tier};
+use bootproof_harness::registry::Remote;
+use bootproof_harness::run::Keep;
+use bootproof_report::live::Progress;
+use camino::Utf8PathBuf;
+
+use super::features::FeatureFile;
+use super::plan::Plan;
+use crate::sign_off::signing::SigningRequest;
+
+/// What several scenarios that start from one are wanted to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointPreference {
+    /// Its saved memory where this host can restore it, else a boot of a copy of its disk.
+    Memory,
+    /// A boot of a copy of its disk.
+    Disk,
+}
+
+/// What a run is asked to do.
+pub struct RunRequest {
+    /// The feature files.
+    pub files: Vec<FeatureFile>,
+    /// Their scenarios.
+    pub plan: Plan,
+    /// The chosen ones, by their places in the plan.
+    pub chosen: Vec<usize>,
+    /// The profile's name or file.
+    pub profile: String,
+    /// How many storylines side by side; without it as many as the host has room for.
+    pub jobs: Option<usize>,
+    /// When machines stay.
+    pub keep: Keep,
+    /// Whether a release is to be signed off on the run.
+    pub release: bool,
+    /// The folder of the evidence.
+    pub out: Option<Utf8PathBuf>,
+    /// The user's factor on every deadline.
+    pub timeout_scale: f64,
+    /// How machines run.
+    pub accel: AccelChoice,
+    /// What several scenarios that start from one begin with.
+    pub checkpoints: CheckpointPreference,
+    /// The user's own registry.
+    pub registry: Option<Remote>,
+    /// The tier without which the run is an error.
+    pub require: Option<Tier>,
+    /// How often an error is repeated.
+    pub retry_errors: u32,
+    /// What is signed.
+    pub signing: SigningRequest,
+    /// Whether the features are those in the binary.
+    pub features_embedded: bool,
+    /// A scenario's budget, as under KVM.
+    pub scenario_budget: Duration,
+    /// How progress is shown.
+    pub progress: Progress,
+    /// The run's budget.
+    pub run_budget: Option<Duration>,
+}
+
+impl RunRequest {
+    /// Whether a chosen scenario needs a machine.
+    pub fn needs_machine(&self) -> bool {
+        let mut scenarios = self.chosen.iter().map(|i| &self.plan.scenarios[*i]);
+        scenarios.any(|scenario| scenario.needs_machine)
+    }
+
+    /// Whether several scenarios start from a chosen one's machine.
+    pub fn forks_machine(&self) -> bool {
+        let mut scenarios = self.chosen.iter().map(|i| &self.plan.scenarios[*i]);
+        scenarios.any(|scenario| scenario.needs_machine && scenario.children > 1)
+    }
+}
