@@ -27,7 +27,7 @@ pub fn features() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The names of the profiles in the binary.
-pub fn profiles() -> Vec<String> {
+fn embedded_profiles() -> Vec<String> {
     let Some(folder) = ASSETS.get_dir("containerfiles") else {
         return Vec::new();
     };
@@ -84,12 +84,12 @@ pub const SNAPSHOTS: &str = "snapshots";
 /// Where profile, snapshots and the client's source are: in the current folder where it has them,
 /// else unpacked from the binary.
 #[derive(Debug)]
-pub struct Places {
+pub struct AssetFolders {
     unpacked: Option<Utf8PathBuf>,
     into: Utf8PathBuf,
 }
 
-impl Places {
+impl AssetFolders {
     /// Unpacks into this folder, and only when something is needed from the binary.
     pub fn new(into: impl Into<Utf8PathBuf>) -> Self {
         Self {
@@ -102,32 +102,32 @@ impl Places {
     ///
     /// # Errors
     /// When there is none of that name, or the binary's cannot be unpacked.
-    pub fn profile(&mut self, asked: &str) -> Result<Utf8PathBuf, Problem> {
-        let path = Utf8Path::new(asked);
-        if asked.contains('/') || path.extension() == Some("toml") {
+    pub fn profile(&mut self, name: &str) -> Result<Utf8PathBuf, Problem> {
+        let path = Utf8Path::new(name);
+        if name.contains('/') || path.extension() == Some("toml") {
             return if path.exists() {
                 Ok(path.to_owned())
             } else {
-                Err(Problem::new(asked, "there is no such profile"))
+                Err(Problem::new(name, "the file does not exist"))
             };
         }
-        let here = Utf8Path::new("containerfiles").join(asked);
+        let here = Utf8Path::new("containerfiles").join(name);
         if here.join("profile.toml").exists() {
             return Ok(here);
         }
-        if profiles().iter().any(|name| name == asked) {
-            return Ok(self.unpacked()?.join("containerfiles").join(asked));
+        if embedded_profiles().iter().any(|known| known == name) {
+            return Ok(self.unpacked()?.join("containerfiles").join(name));
         }
         Err(
-            Problem::new(asked, "there is no profile of that name").help(format!(
-                "there are: {}; a path to a profile.toml is one too",
-                known().join(", ")
+            Problem::new(name, "there is no profile of that name").help(format!(
+                "known profiles: {}; a path to a profile.toml can be given too",
+                profile_names().join(", ")
             )),
         )
     }
 
     /// Whether a path lies in what was unpacked from the binary.
-    pub fn carries(&self, path: &Utf8Path) -> bool {
+    pub fn is_embedded(&self, path: &Utf8Path) -> bool {
         path.starts_with(&self.into)
     }
 
@@ -137,7 +137,7 @@ impl Places {
     /// # Errors
     /// When the binary's cannot be unpacked, or there is no current folder.
     pub fn snapshots(&mut self, profile: &Profile) -> Result<Utf8PathBuf, Problem> {
-        if self.carries(&profile.folder) {
+        if self.is_embedded(&profile.folder) {
             return Ok(self.unpacked()?.join(SNAPSHOTS));
         }
         camino::absolute_utf8(SNAPSHOTS)
@@ -178,8 +178,8 @@ impl Places {
 }
 
 /// The names of all profiles: here and in the binary.
-pub fn known() -> Vec<String> {
-    let mut names = profiles();
+pub fn profile_names() -> Vec<String> {
+    let mut names = embedded_profiles();
     if let Ok(entries) = Utf8Path::new("containerfiles").read_dir_utf8() {
         names.extend(
             entries
@@ -213,8 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_profile_is_told_the_known_ones() {
-        let error = Places::new("/nonexistent").profile("no-such").unwrap_err();
-        assert!(error.help.unwrap().starts_with("there are: "));
+    fn an_unknown_profile_gets_the_names_of_the_known_ones() {
+        let error = AssetFolders::new("/nonexistent")
+            .profile("no-such")
+            .unwrap_err();
+        assert!(error.help.unwrap().starts_with("known profiles: "));
     }
 }

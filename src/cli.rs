@@ -51,7 +51,7 @@ enum Command {
     Run(Box<run::Run>),
     /// Reports of finished or crashed runs; `report verify` checks a signed one
     Report(Box<report::Report>),
-    /// Pages and os-release files that runs saw and nobody has accepted yet
+    /// Pages and os-release files of runs that wait for a review
     Snapshots(snapshots::Snapshots),
     /// A shell in a kept machine
     Shell(shell::Shell),

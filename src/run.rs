@@ -1,4 +1,4 @@
-//! A run: what is chosen, in which order, on cucumber, until it ends or is asked to.
+//! A run: its scenarios, their order, their execution on cucumber, its end.
 
 pub mod ahead;
 pub mod capability;
@@ -7,17 +7,20 @@ pub mod execute;
 pub mod features;
 pub mod finish;
 pub mod host;
-pub mod live;
+pub mod lineage;
 pub mod out;
 pub mod panics;
 pub mod plan;
 pub mod prepare;
 pub mod profile_problems;
 pub mod request;
+pub mod scenario;
 pub mod schedule;
+pub mod select;
 pub mod session;
 pub mod slots;
 pub mod snapshots;
+pub mod step_check;
 pub mod stop;
 pub mod task;
-pub mod words;
+pub mod world_stage;

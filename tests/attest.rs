@@ -78,8 +78,12 @@ fn what_belongs_together_is_asked_for_together() {
     let project = project();
     refused(&project, &["--attach"], "attaches what is signed");
     let alone = ["--sign-password-file", "cosign.key"];
-    refused(&project, &alone, "belongs to a key");
-    refused(&project, &["--report-url", "report.html"], "is no address");
+    refused(&project, &alone, "belongs to --sign");
+    refused(
+        &project,
+        &["--report-url", "report.html"],
+        "is not an address",
+    );
     refused(&project, &["--candidate", "ome"], "has no image ome");
 }
 

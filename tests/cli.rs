@@ -268,7 +268,7 @@ fn a_folder_that_is_not_ours_is_not_overwritten() {
         .bootproof(&["run", "--profile", "small", "--out", "thesis"])
         .assert()
         .code(2)
-        .stderr(contains("no run of bootproof"));
+        .stderr(contains("not that of a bootproof run"));
     assert!(project.path("thesis/chapter.tex").exists());
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::features::FeatureArgs;
 use super::format::{Format, FormatArgs, print_json, render_problems};
 use super::settings::Settings;
-use crate::assets::{self, Places};
+use crate::assets::{self, AssetFolders};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::print;
@@ -49,19 +49,19 @@ impl Check {
         let mut warnings = Vec::new();
         let names = match self.profile.as_ref().or(settings.profile.as_ref()) {
             Some(profile) => vec![profile.clone()],
-            None => assets::known(),
+            None => assets::profile_names(),
         };
         let scratch = tempfile::tempdir()?;
         let into = Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap_or_default();
-        let mut places = Places::new(&into);
+        let mut folders = AssetFolders::new(&into);
         for name in &names {
-            let found = places.profile(name).map(|path| {
+            let found = folders.profile(name).map(|path| {
                 let (problems, mut warnings) = check_profile(&path);
                 warnings.extend(loaded.unmet_needs(&path));
                 (problems, warnings)
             });
             let found = found.unwrap_or_else(|problem| (vec![problem], Vec::new()));
-            // What was unpacked is in the binary: the temporary folder is no place to send anyone to.
+            // The temporary folder is gone when the problem is read.
             let named = |mut problem: Problem| {
                 if let Ok(below) = Utf8Path::new(&problem.file).strip_prefix(&into) {
                     problem.file = format!("(in the binary) {below}");

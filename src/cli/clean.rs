@@ -41,12 +41,11 @@ impl Clean {
     /// # Errors
     /// When podman cannot be set up, or the caches not be emptied.
     pub fn execute(self) -> Result<Exit, CliError> {
-        let fault = |error: &dyn std::fmt::Display| CliError::failure(error);
         let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
-        let podman = Podman::set_up(&cache).map_err(|e| fault(&e))?;
+        let podman = Podman::set_up(&cache).map_err(CliError::failure)?;
         let runtime = build_runtime()?;
         let runs = runtime.block_on(clean(&state, &podman, &[]));
-        // What became of the runs is told whatever becomes of the rest.
+        // The runs are reported even when the rest cannot be cleaned.
         let mut problems = Vec::new();
         let builds = runtime.block_on(forget_builds(&podman));
         let builds = builds.unwrap_or_else(|error| {
@@ -105,10 +104,10 @@ impl Report {
                         report.removed.len()
                     );
                     for resource in &report.removed {
-                        let _ = writeln!(text, "  removed {}", shown(resource));
+                        let _ = writeln!(text, "  removed {resource}");
                     }
                     for left in &report.left {
-                        let _ = writeln!(text, "  left {}: {}", shown(&left.resource), left.reason);
+                        let _ = writeln!(text, "  left {}: {}", left.resource, left.reason);
                     }
                 }
             }
@@ -130,22 +129,5 @@ impl Report {
             }
         }
         text
-    }
-}
-
-/// A resource in one line: its kind and what it is known by.
-fn shown(resource: &bootproof_harness::ledger::Resource) -> String {
-    use bootproof_harness::ledger::Resource;
-    match resource {
-        Resource::Domain { name, .. } => format!("domain {name}"),
-        Resource::Container { name } | Resource::RootContainer { name } => {
-            format!("container {name}")
-        }
-        Resource::Process { pid, what, .. } => format!("process {pid} ({what})"),
-        Resource::Mount { path } => format!("mount {path}"),
-        Resource::Loop { file } => format!("loop device of {file}"),
-        Resource::File { path } => format!("file {path}"),
-        Resource::Folder { path } => format!("folder {path}"),
-        Resource::Port { port } => format!("port {port}"),
     }
 }

@@ -19,10 +19,10 @@ use crate::run::stop;
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// The tier that is asked for: exit 3 when this host cannot run it [default: any but static]
+    /// The required tier: exit 3 when this host cannot run it [default: any but static]
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
     require: Option<TierChoice>,
-    /// Try KVM and the browser again, although an earlier probe since the host's boot has an answer
+    /// Probe KVM and the browser again, even if they were probed since the host's boot
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
@@ -30,29 +30,28 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// Tries everything and shows what came of it.
+    /// Probes the host and prints what it can run.
     ///
     /// # Errors
-    /// When nothing can be tried.
+    /// When the host cannot be probed.
     pub fn execute(self) -> Result<Exit, CliError> {
-        let fault = |error: &dyn std::fmt::Display| CliError::failure(error);
         let options = ProbeOptions {
             fresh: self.fresh,
-            id: Some(RunId::random().map_err(|e| fault(&e))?),
+            id: Some(RunId::random().map_err(CliError::failure)?),
             ..ProbeOptions::default()
         };
-        let tried = build_runtime()?.block_on(async {
+        let probed = build_runtime()?.block_on(async {
             let (sender, stop) = stop::channel();
             stop::listen(sender)?;
             tokio::select! {
-                report = probe(&options) => report.map(Some).map_err(|e| fault(&e)),
+                report = probe(&options) => report.map(Some).map_err(CliError::failure),
                 _ = stop.requested(1) => {
-                    sweep_probes(&options).await.map_err(|e| fault(&e))?;
+                    sweep_probes(&options).await.map_err(CliError::failure)?;
                     Ok(None)
                 }
             }
         })?;
-        let Some(report) = tried else {
+        let Some(report) = probed else {
             return Ok(Exit::Interrupted);
         };
         match self.format.format {

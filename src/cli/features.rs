@@ -14,8 +14,9 @@ use super::settings::Settings;
 use crate::assets;
 use crate::error::CliError;
 use crate::run::features::{self, FeatureFile, Found, Source};
-use crate::run::plan::{Plan, Selection};
-use crate::run::words::{self, Phrase};
+use crate::run::plan::Plan;
+use crate::run::select::Selection;
+use crate::run::step_check::{self, Phrase};
 
 /// The folder of features in a project.
 const FOLDER: &str = "features";
@@ -113,7 +114,7 @@ impl LoadedFeatures {
         };
         let all: Vec<usize> = (0..self.plan.scenarios.len()).collect();
         let (files, plan) = (&self.files, &self.plan);
-        words::check_needs(files, plan, &all, bootproof_steps::needs, &profile)
+        step_check::check_needs(files, plan, &all, bootproof_steps::needs, &profile)
     }
 
     /// All problems of the features, undefined and ambiguous steps included.
@@ -130,7 +131,7 @@ impl LoadedFeatures {
             .collect();
         let collection = bootproof_steps::World::collection();
         let mut problems = self.problems.clone();
-        problems.extend(words::check_steps(
+        problems.extend(step_check::check_steps(
             &self.files,
             &self.plan,
             &collection,

@@ -13,7 +13,8 @@ use super::settings::Settings;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::print;
-use crate::run::plan::{Plan, Scenario};
+use crate::run::plan::Plan;
+use crate::run::scenario::Scenario;
 
 /// The arguments of `list`.
 #[derive(Debug, Args)]
@@ -39,13 +40,13 @@ impl List {
     /// Shows the chosen scenarios.
     ///
     /// # Errors
-    /// When the features are not fit to be shown.
+    /// When the features have problems.
     pub fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
         let loaded = self.features.load(settings)?;
         if !loaded.problems.is_empty() {
             return Err(CliError::Problems(loaded.problems));
         }
-        let chosen = loaded.plan.choose(&loaded.selection);
+        let chosen = loaded.selection.choose(&loaded.plan);
         match self.format.format {
             Format::Json => {
                 let rows: Vec<_> = chosen.iter().map(|i| row(&loaded.plan, *i)).collect();
@@ -76,7 +77,7 @@ fn row(plan: &Plan, index: usize) -> Row<'_> {
         } else {
             "application"
         },
-        parent: scenario.parent.map(|p| plan.scenarios[p].id.as_str()),
+        parent: plan.parent_id(index),
         steps: scenario
             .steps
             .iter()
@@ -100,7 +101,7 @@ fn tree(plan: &Plan, chosen: &[usize], paint: Paint) -> String {
                 paint.dim(&scenario.path)
             );
         }
-        if scenario.parent.is_none() {
+        if plan.lineage.parent(*index).is_none() {
             branch(plan, chosen, *index, 1, paint, &mut text);
         }
     }
@@ -120,7 +121,7 @@ fn branch(
 ) {
     let scenario = &plan.scenarios[index];
     let indent = "  ".repeat(depth);
-    let mark = if scenario.parent.is_some() {
+    let mark = if plan.lineage.parent(index).is_some() {
         "└ "
     } else {
         ""
@@ -133,7 +134,7 @@ fn branch(
     );
     let children = chosen
         .iter()
-        .filter(|i| plan.scenarios[**i].parent == Some(index));
+        .filter(|i| plan.lineage.parent(**i) == Some(index));
     for child in children {
         branch(plan, chosen, *child, depth + 1, paint, text);
     }

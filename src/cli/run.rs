@@ -32,14 +32,14 @@ pub struct Run {
     /// How many storylines side by side, within the host's memory [default: the host's processors over a machine's]
     #[arg(long, value_name = "N", env = "BOOTPROOF_JOBS")]
     jobs: Option<usize>,
-    /// When machines stay for a look inside [default: never]
+    /// When machines are kept after the run, for `bootproof shell` [default: never]
     #[arg(long, value_name = "WHEN", value_enum, env = "BOOTPROOF_KEEP")]
     keep: Option<KeepChoice>,
     /// A run to sign a release on: features and profile as committed, disks made anew, no snapshot written, no pass
     /// on a repeat, nothing skipped but for a reason that is allowed
     #[arg(long, env = "BOOTPROOF_RELEASE")]
     release: bool,
-    /// Where evidence goes [default: bootproof-out/RUN]
+    /// The folder of the evidence [default: bootproof-out/RUN]
     #[arg(long, value_name = "DIR", env = "BOOTPROOF_OUT")]
     out: Option<Utf8PathBuf>,
     /// A factor on every deadline and budget [default: 1]
@@ -57,10 +57,10 @@ pub struct Run {
     /// The credentials of that registry, as podman login writes them
     #[arg(long, value_name = "FILE", env = "BOOTPROOF_AUTHFILE")]
     authfile: Option<Utf8PathBuf>,
-    /// The certificate authority (PEM) that registry's certificate is by, when this host does not trust it anyway
+    /// The certificate authority (PEM) of that registry's certificate, when this host does not trust it
     #[arg(long, value_name = "FILE", env = "BOOTPROOF_REGISTRY_CA")]
     registry_ca: Option<Utf8PathBuf>,
-    /// Without this tier it is an error, where it would be skipped
+    /// A tier this host must be able to run: without it the run is an error, where scenarios would be skipped
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
     require: Option<TierChoice>,
     /// How often a scenario that ended in an infrastructure error is repeated [default: 0]
@@ -69,7 +69,7 @@ pub struct Run {
     /// How many seconds a scenario may take, as under KVM [default: 1800]
     #[arg(long, value_name = "SECONDS", env = "BOOTPROOF_SCENARIO_BUDGET")]
     scenario_budget: Option<u32>,
-    /// An image that is a candidate of a release, instead of the profile's: signed when it was booted and passed
+    /// A release candidate, instead of the profile's: an image that is signed when it was booted and passed
     #[arg(
         long = "candidate",
         value_name = "NAME[:TAG]",
@@ -82,10 +82,10 @@ pub struct Run {
     attach: bool,
     #[command(flatten)]
     sign: Sign,
-    /// How what is going on is shown [default: live on a terminal, ci where CI is set, else plain]
+    /// How progress is shown [default: live on a terminal, ci where CI is set, else plain]
     #[arg(long, value_name = "HOW", value_parser = progress_parser(), env = "BOOTPROOF_PROGRESS")]
     progress: Option<Progress>,
-    /// Only what did not pass, and the last screen; the same as --progress quiet
+    /// Print only what did not pass, and the last screen; the same as --progress quiet
     #[arg(long, short, conflicts_with = "progress")]
     quiet: bool,
     /// How many seconds the whole run may take [default: no limit]
@@ -122,7 +122,7 @@ impl Run {
         if !problems.is_empty() {
             return Err(CliError::Problems(problems));
         }
-        let chosen = loaded.plan.choose(&loaded.selection);
+        let chosen = loaded.selection.choose(&loaded.plan);
         if chosen.is_empty() {
             print_error("nothing to run: no scenario matches (`bootproof list` shows them all)");
             return Ok(Exit::NothingRan);
@@ -177,12 +177,13 @@ impl Run {
         result
     }
 
-    /// What is to be signed; a key that is none is told before anything runs.
+    /// What is to be signed. The key is read here, so that a bad one is an error before anything runs.
     fn signing_request(&self, settings: &Settings) -> Result<SigningRequest, CliError> {
         let signer = self.sign.signer(settings)?;
         let attach = self.attach || settings.attach == Some(true);
         if attach && signer.is_none() {
-            let problem = Problem::new("--attach", "attaches what is signed, and nothing is");
+            let problem =
+                Problem::new("--attach", "attaches what is signed, and nothing is signed");
             return Err(problem.help("add --sign KEY").into());
         }
         let given = Some(self.candidates.clone()).filter(|given| !given.is_empty());
@@ -194,7 +195,7 @@ impl Run {
         })
     }
 
-    /// The user's registry with what belongs to it, whichever of flag, variable and file each comes from.
+    /// The user's registry with its credentials and authority, each from its flag, variable or setting.
     fn remote(&self, settings: &Settings) -> Result<Option<Remote>, CliError> {
         let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
             flag.clone().or_else(|| setting.clone().map(Into::into))
@@ -205,16 +206,16 @@ impl Run {
             let given = [("--authfile", &authfile), ("--registry-ca", &ca)];
             return match given.into_iter().find(|(_, file)| file.is_some()) {
                 Some((flag, _)) => Err(CliError::Problems(vec![
-                    Problem::new(flag, "belongs to a registry of your own, and none is given")
-                        .help("add --registry HOST/ORG, or leave it out: the run's own registry needs neither"),
+                    Problem::new(flag, "belongs to --registry, which is not given")
+                        .help("add --registry HOST/ORG, or leave it out: the run's own registry does not need it"),
                 ])),
                 None => Ok(None),
             };
         };
         let remote = Remote::read(name, authfile.as_deref(), ca.as_deref());
-        let wrong = |error: RegistryError| {
+        let problem = |error: RegistryError| {
             CliError::Problems(vec![Problem::new("--registry", error.to_string())])
         };
-        remote.map(Some).map_err(wrong)
+        remote.map(Some).map_err(problem)
     }
 }

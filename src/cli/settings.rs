@@ -27,7 +27,7 @@ pub struct Settings {
     pub jobs: Option<usize>,
     /// When machines stay.
     pub keep: Option<KeepChoice>,
-    /// Where evidence goes.
+    /// The folder of the evidence.
     pub out: Option<String>,
     /// A factor on every deadline.
     #[serde(deserialize_with = "factor")]
@@ -40,15 +40,15 @@ pub struct Settings {
     pub registry: Option<String>,
     /// Its credentials.
     pub authfile: Option<String>,
-    /// The authority its certificate is by.
+    /// The authority of its certificate.
     pub registry_ca: Option<String>,
-    /// The tier without which nothing is to be run.
+    /// The tier this host must be able to run.
     pub require: Option<TierChoice>,
     /// How often an error is repeated.
     pub retry_errors: Option<u32>,
     /// A scenario's budget, in seconds.
     pub scenario_budget: Option<u32>,
-    /// How what is going on is shown.
+    /// How progress is shown.
     pub progress: Option<Progress>,
     /// A run's budget, in seconds.
     pub run_budget: Option<u32>,
@@ -64,10 +64,10 @@ pub struct Settings {
     pub attach: Option<bool>,
 }
 
-/// What deadlines may be multiplied by.
+/// A factor on deadlines, checked.
 ///
 /// # Errors
-/// When it is none.
+/// When it is outside its limits.
 pub fn check_factor(factor: f64) -> Result<f64, String> {
     if factor.is_finite() && (0.01..=1000.0).contains(&factor) {
         Ok(factor)

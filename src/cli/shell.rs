@@ -33,7 +33,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Becomes an ssh into the machine.
+    /// Becomes ssh to the machine.
     ///
     /// # Errors
     /// When there is no such machine, more than one, or no ssh.
@@ -43,7 +43,7 @@ impl Shell {
         let mut argv = machine.ssh_argv(&self.user);
         argv.extend(self.command);
         let program = argv.remove(0);
-        // The terminal goes over to ssh: this process becomes it.
+        // This process becomes ssh, which takes the terminal.
         let error = std::process::Command::new(&program).args(argv).exec();
         Err(CliError::Failure(format!(
             "cannot become {program}: {error}"
@@ -68,9 +68,9 @@ fn pick<'a>(
                 .map(|k| format!("{} of run {}", k.machine, k.run))
                 .collect();
             let help = if all.is_empty() {
-                "none was kept; `bootproof run --keep on-failure` keeps those of scenarios that do not pass".to_owned()
+                "no machine was kept; `bootproof run --keep on-failure` keeps those of scenarios that do not pass".to_owned()
             } else {
-                format!("kept are: {}", all.join(", "))
+                format!("kept machines: {}", all.join(", "))
             };
             Err(Problem::new(name, "no machine of that name was kept").help(help))
         }
@@ -111,6 +111,6 @@ mod tests {
         let several = pick(&all, "a", None).unwrap_err();
         assert!(several.help.unwrap().contains("00000001, 00000002"));
         let none = pick(&all, "c", None).unwrap_err();
-        assert!(none.help.unwrap().starts_with("kept are: a of run"));
+        assert!(none.help.unwrap().starts_with("kept machines: a of run"));
     }
 }

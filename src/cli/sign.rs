@@ -32,10 +32,10 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// Reads the key, whichever of flag, variable and file it comes from.
+    /// Reads the key that the flag, the variable or the setting names.
     ///
     /// # Errors
-    /// When it is none, or does not open.
+    /// When it is not a key, or cannot be decrypted.
     pub fn signer(&self, settings: &Settings) -> Result<Option<Signer>, CliError> {
         let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
             flag.clone().or_else(|| setting.clone().map(Into::into))
@@ -45,7 +45,7 @@ impl Sign {
             if password.is_some() {
                 let problem = Problem::new(
                     "--sign-password-file",
-                    "belongs to a key, and none is given",
+                    "belongs to --sign, which is not given",
                 );
                 return Err(problem.help("add --sign KEY").into());
             }
@@ -55,18 +55,18 @@ impl Sign {
         Ok(Some(attest::private_key(&key, password.as_ref())?))
     }
 
-    /// Where the report can be read; a password in it is nobody's business.
+    /// The report's address, without the password in it.
     ///
     /// # Errors
-    /// When it is no address.
+    /// When it is not an address.
     pub fn url(&self, settings: &Settings) -> Result<Option<String>, CliError> {
         let url = self.report_url.as_ref().or(settings.report_url.as_ref());
         secret::register_addresses(url);
         match url {
             Some(url) if !url.contains("://") || url.contains(char::is_whitespace) => {
-                let problem = Problem::new("--report-url", format!("{url:?} is no address"));
+                let problem = Problem::new("--report-url", format!("{url:?} is not an address"));
                 Err(problem
-                    .help("such as https://ci.example.com/runs/7/report.html")
+                    .help("an example: https://ci.example.com/runs/7/report.html")
                     .into())
             }
             url => Ok(url.map(|url| secret::redact(url))),
@@ -116,7 +116,7 @@ impl Ready {
     /// # Errors
     /// When its record is not whole, a report beside it is not made of it, or a file cannot be written.
     pub fn sign(&self, printed: bool) -> Result<(), CliError> {
-        self.made_of_the_record(printed)?;
+        self.check_rendered(printed)?;
         let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
         let signed = signed.map_err(|error| CliError::failure(error))?;
         for result in &signed.results {
@@ -137,13 +137,13 @@ impl Ready {
         Ok(())
     }
 
-    /// What a signature says to be the run's report has to be one.
-    fn made_of_the_record(&self, printed: bool) -> Result<(), CliError> {
+    /// The files that are signed as the run's report must be rendered from its record.
+    fn check_rendered(&self, printed: bool) -> Result<(), CliError> {
         let report = Report::of(reading::run(&self.out)?);
         let other = |name: &&str| files::is_other(&report, &self.out, name);
         if let Some(name) = [RUN_JSON, REPORT_HTML].into_iter().find(other) {
             let path = self.out.join(name);
-            let problem = Problem::new(path.as_str(), "is not what the record makes of it");
+            let problem = Problem::new(path.as_str(), "was not rendered from the record");
             let help = format!("render it anew: `bootproof report --sign KEY {}`", self.out);
             return Err(problem.help(help).into());
         }
@@ -151,7 +151,7 @@ impl Ready {
         if pdf.exists() && !printed {
             let problem = Problem::new(
                 pdf.as_str(),
-                "was not printed just now, and would be signed",
+                "would be signed, and may not be that of this record",
             );
             return Err(problem.help("add --pdf, or remove it").into());
         }

@@ -107,7 +107,7 @@ word may stand, `(s)` and what is in brackets may be left out, and in place of a
             let _ = writeln!(page, "\n{}", capital(&chapter.about));
         }
         for step in &chapter.steps {
-            let needs: Vec<_> = step.needs.iter().map(|need| said(need)).collect();
+            let needs: Vec<_> = step.needs.iter().map(|need| describe_need(need)).collect();
             let needs = match needs.as_slice() {
                 [] => String::new(),
                 needs => format!(" Needs of the profile: {}.", needs.join(", ")),
@@ -127,7 +127,7 @@ word may stand, `(s)` and what is in brackets may be left out, and in place of a
 }
 
 /// A need as the page says it: the key as code, and when it holds.
-fn said(need: &str) -> String {
+fn describe_need(need: &str) -> String {
     match need.split_once(" where it says ") {
         Some((key, word)) => format!("`{key}` (for {word})"),
         None => format!("`{need}`"),

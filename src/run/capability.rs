@@ -3,7 +3,7 @@
 use bootproof_harness::host::{self, AccelChoice, HostFacts, HostReport, ProbeOptions, Tier};
 use bootproof_record::Accel;
 
-use super::plan::Scenario;
+use super::scenario::Scenario;
 use crate::error::CliError;
 
 /// The tag of scenarios that are nothing without a browser.
@@ -25,8 +25,7 @@ pub struct Capability {
 }
 
 impl Capability {
-    /// Tries what the host can do; a tier that is required or an accelerator that was asked for and is
-    /// not there ends the run before it begins.
+    /// Probes the host. A required tier or accelerator that it does not have ends the run before it begins.
     ///
     /// # Errors
     /// Why the host cannot, with the fix.
@@ -68,7 +67,7 @@ impl Capability {
         if let Err(why) = self.report.can(tier) {
             return Some(why.to_string());
         }
-        // Known before anything is built for it; a scenario that is not tagged finds out at its step.
+        // A tagged scenario is skipped before anything is built for it; one without the tag at its step.
         let looks = scenario.tags.iter().any(|tag| tag == BROWSER);
         let why = looks.then(|| self.browser().err()).flatten()?;
         Some(format!("this host has no browser that works: {why}"))
@@ -82,7 +81,7 @@ impl Capability {
         self.restore.clone()
     }
 
-    /// From now on no memory is saved: disks are wanted.
+    /// From now on no memory is saved: disks are preferred.
     pub fn without_memory(&mut self) {
         self.restore = Err("asked for".to_owned());
     }

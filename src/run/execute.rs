@@ -14,12 +14,12 @@ use futures::FutureExt as _;
 
 use super::finish::{cap_caches, warn_of_leftovers};
 use super::host::{self, Rules};
-use super::live::Live;
 use super::prepare::PreparedRun;
 use super::request::RunRequest;
 use super::slots::Slots;
 use super::stop::{self, StopSender, StopSignal};
 use super::task::AbortOnDrop;
+use super::world_stage::WorldStage;
 use super::{ahead, panics};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -92,10 +92,10 @@ impl PreparedRun {
         let options = Options {
             registry: request.registry.clone(),
             snapshots: self
-                .places
+                .folders
                 .snapshots(&self.profile)
                 .map_err(|p| p.to_string())?,
-            guest_source: self.places.guest().map_err(|p| p.to_string())?,
+            guest_source: self.folders.guest().map_err(|p| p.to_string())?,
             browser: self.capability.browser(),
             restore: self.capability.restore(),
         };
@@ -110,7 +110,7 @@ impl PreparedRun {
             capability.lacks(s)
         });
         let shared = Shared::new(self.run.clone(), self.profile.clone(), options);
-        let stage = Live::new(shared.clone());
+        let stage = WorldStage::new(shared.clone());
         let collection = World::collection();
         let (order, at_once) = host::order(&chosen, self.slots);
         let builds = match self.run.cold {
@@ -165,11 +165,11 @@ impl PreparedRun {
             .unwrap_or(1)
             .max(1);
         let wanted = jobs.unwrap_or((processors / of_each).max(1));
-        let slots = Slots::within(wanted, each, self.capability.memory_mib);
+        let slots = Slots::fit(wanted, each, self.capability.memory_mib);
         if let (Some(jobs), Some(free)) = (jobs, self.capability.memory_mib)
-            && slots.lines < jobs
+            && slots.storylines < jobs
         {
-            let (room, need) = (slots.lines, each * jobs as u64);
+            let (room, need) = (slots.storylines, each * jobs as u64);
             self.run.recorder.record(Event::Warning {
                 message: format!(
                     "{jobs} storylines side by side need {need} MiB of memory and {free} MiB are free: {room} run"

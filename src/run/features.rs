@@ -31,12 +31,12 @@ pub struct Source {
     pub text: Arc<str>,
 }
 
-/// What was asked for by path: the files, and the lines of `FILE:LINE`.
+/// What paths name: the files, and the lines of `FILE:LINE`.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The files, each once, in the order given, a folder's by name.
     pub sources: Vec<Source>,
-    /// Scenarios asked for by their line.
+    /// Scenarios named by their line.
     pub lines: Vec<(String, usize)>,
 }
 
@@ -143,13 +143,13 @@ fn parse_one(source: &Source) -> Result<FeatureFile, Problem> {
             return problem(line, format!("\"{text}\" begins with no keyword of Gherkin")).help(help);
         }
         // The parser keeps the position private and shows it: "Error at LINE:COLUMN: {…}".
-        let shown = error.to_string();
-        let line = shown
+        let text = error.to_string();
+        let line = text
             .strip_prefix("Error at ")
             .and_then(|rest| rest.split(':').next())
             .and_then(|line| line.parse().ok())
             .unwrap_or(0);
-        problem(line, "is no Gherkin from here on".to_owned()).help(help)
+        problem(line, "is not Gherkin from here on".to_owned()).help(help)
     })?;
     feature.path = Some(source.path.clone().into());
     let feature = feature.expand_examples().map_err(|error| {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_is_asked_for_by_its_line() {
+    fn a_scenario_is_named_by_its_line() {
         assert_eq!(split_line("a/b.feature:12"), ("a/b.feature", Some(12)));
         assert_eq!(split_line("a/b:c.feature"), ("a/b:c.feature", None));
     }

@@ -1,4 +1,4 @@
-//! Panics: cucumber's steps end in one when they do not pass, which is no news; the others are.
+//! Panics. cucumber's steps end in one when they do not pass, which is a verdict; any other is a fault of the harness.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -40,7 +40,7 @@ pub fn text_of(payload: &dyn Any) -> String {
         .downcast_ref::<String>()
         .cloned()
         .or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-        .unwrap_or_else(|| "it says nothing".to_owned())
+        .unwrap_or_else(|| "no message".to_owned())
 }
 
 /// Where this thread panicked last.

@@ -21,8 +21,8 @@ use super::profile_problems::profile_problems;
 use super::request::{CheckpointPreference, RunRequest};
 use super::slots::Slots;
 use super::task::AbortOnDrop;
-use super::{durations, out, words};
-use crate::assets::Places;
+use super::{durations, out, step_check};
+use crate::assets::AssetFolders;
 use crate::error::CliError;
 use crate::output::print_error;
 use crate::sign_off::prepare::{Prepared, Request, prepare as prepare_sign_off};
@@ -40,7 +40,7 @@ pub struct Host {
 pub struct PreparedRun {
     pub run: Run,
     pub profile: Profile,
-    pub places: Places,
+    pub folders: AssetFolders,
     pub capability: Capability,
     pub began: Instant,
     /// When the host was probed, and how long that took.
@@ -67,16 +67,16 @@ pub async fn prepare(
     let began = Instant::now();
     let mut dirs = Dirs::of(id, &host.cache, &host.state, Utf8Path::new(""));
     make_scratch(&host.ledger, &dirs.scratch)?;
-    let mut places = Places::new(dirs.scratch.join("assets"));
-    let path = places.profile(&request.profile)?;
+    let mut folders = AssetFolders::new(dirs.scratch.join("assets"));
+    let path = folders.profile(&request.profile)?;
     let profile =
         Profile::load(&path).map_err(|error| CliError::Problems(profile_problems(&error)))?;
     let (files, plan, needs) = (&request.files, &request.plan, bootproof_steps::needs);
-    let unmet = words::check_needs(files, plan, &request.chosen, needs, &profile);
+    let unmet = step_check::check_needs(files, plan, &request.chosen, needs, &profile);
     if !unmet.is_empty() {
         return Err(CliError::Problems(unmet));
     }
-    let sign_off = prepare_sign_off(sign_off_request(request), &profile, &mut places).await?;
+    let sign_off = prepare_sign_off(sign_off_request(request), &profile, &mut folders).await?;
     let machines = request.needs_machine();
     let sudo = if machines { keep_sudo().await } else { None };
     let probing = Instant::now();
@@ -102,7 +102,7 @@ pub async fn prepare(
         seconds: durations::last(&run.dirs.state, &profile.name, run.accel.as_str()),
         run,
         profile,
-        places,
+        folders,
         capability,
         began,
         probed,
@@ -207,7 +207,7 @@ impl PreparedRun {
             self.run.recorder.record(Event::NoRestore { why });
         }
         self.run.recorder.record(Event::Expected {
-            jobs: self.slots.lines,
+            jobs: self.slots.storylines,
             seconds: self.seconds.clone(),
             steps: request.plan.phrases(&request.chosen),
         });

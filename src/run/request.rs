@@ -72,7 +72,7 @@ impl RunRequest {
 
     /// Whether several scenarios start from a chosen one's machine.
     pub fn forks_machine(&self) -> bool {
-        let mut scenarios = self.chosen.iter().map(|i| &self.plan.scenarios[*i]);
-        scenarios.any(|scenario| scenario.needs_machine && scenario.children > 1)
+        let (plan, mut chosen) = (&self.plan, self.chosen.iter());
+        chosen.any(|i| plan.scenarios[*i].needs_machine && plan.lineage.forks(*i) > 1)
     }
 }

@@ -9,9 +9,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use super::source;
-use crate::assets::Places;
+use crate::assets::AssetFolders;
 
-/// What a run was asked, as far as it decides a sign-off.
+/// What of a run's request decides a sign-off.
 #[derive(Debug, Default)]
 pub struct Request<'a> {
     /// The feature files; none where the features are those in the binary.
@@ -105,19 +105,19 @@ impl Prepared {
 pub async fn prepare(
     request: Request<'_>,
     profile: &Profile,
-    places: &mut Places,
+    folders: &mut AssetFolders,
 ) -> Result<Prepared, PrepareError> {
-    let snapshots = places.snapshots(profile)?.join(&profile.name);
+    let snapshots = folders.snapshots(profile)?.join(&profile.name);
     let mut paths: Vec<Utf8PathBuf> = profile_paths(profile);
     if !profile.bases.is_empty() {
         // The lab's client is built into every base.
-        let guest = places.guest()?;
+        let guest = folders.guest()?;
         paths.extend(client_inputs(&guest).map(|(_, path)| path));
     }
     if snapshots.is_dir() {
         paths.push(snapshots.clone());
     }
-    paths.retain(|path| !places.carries(path));
+    paths.retain(|path| !folders.is_embedded(path));
     paths.extend(request.features);
     let prepared = Prepared {
         source: source::of(&paths).await,

@@ -1,4 +1,4 @@
-//! Where features and profile come from: whether somebody else can get the same ones again.
+//! Where features and profile come from: a git commit, the binary, or a folder without history.
 
 use bootproof_harness::exec::{Cmd, ExecError};
 use bootproof_record::SourceTree;
@@ -54,12 +54,12 @@ impl Checkout {
         } else {
             path.parent().unwrap_or(path)
         };
-        let told = git(folder)
+        let answer = git(folder)
             .args(["rev-parse", "--show-toplevel", "HEAD"])
             .run()
             .await
-            .map_err(|error| format!("{path} is in no git checkout ({})", said(&error)))?;
-        let text = told.text();
+            .map_err(|error| format!("{path} is in no git checkout ({})", first_line(&error)))?;
+        let text = answer.text();
         match text.lines().collect::<Vec<_>>().as_slice() {
             [root, commit] => Ok(Self {
                 root: (*root).into(),
@@ -69,16 +69,21 @@ impl Checkout {
         }
     }
 
-    /// What of these is not as committed; what git is told to ignore is not either.
+    /// The files among these that are not as committed; ignored ones are not either.
     async fn dirty(&self, paths: &[Utf8PathBuf]) -> Result<Vec<String>, String> {
-        let told = git(&self.root)
+        let answer = git(&self.root)
             .args(["status", "--porcelain=v1", "-z", "--untracked-files=all"])
             .args(["--ignored=matching", "--"])
             .args(paths.iter().map(|path| path.as_str()))
             .run()
             .await
-            .map_err(|error| format!("git does not say what is committed ({})", said(&error)))?;
-        Ok(changed(&String::from_utf8_lossy(&told.stdout)))
+            .map_err(|error| {
+                format!(
+                    "git does not say what is committed ({})",
+                    first_line(&error)
+                )
+            })?;
+        Ok(changed(&String::from_utf8_lossy(&answer.stdout)))
     }
 }
 
@@ -89,7 +94,7 @@ fn git(folder: &Utf8Path) -> Cmd {
         .args(["-C", folder.as_str()])
 }
 
-fn said(error: &ExecError) -> String {
+fn first_line(error: &ExecError) -> String {
     let text = match error {
         ExecError::Failed { stderr, .. } => stderr.clone(),
         other => other.to_string(),
@@ -97,7 +102,7 @@ fn said(error: &ExecError) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// The files that `git status --porcelain=v1 -z` names, without snapshots that wait for somebody's review.
+/// The files that `git status --porcelain=v1 -z` names, without snapshots that wait for a review.
 fn changed(status: &str) -> Vec<String> {
     let mut files = Vec::new();
     let mut entries = status.split('\0').filter(|entry| !entry.is_empty());
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_checkout_is_told_with_what_is_not_as_committed() {
+    async fn a_checkout_lists_what_is_not_as_committed() {
         let (_dir, tree) = folder();
         let features = [tree.join("features")];
         let SourceTree::Untracked { why } = of(&features).await else {

@@ -95,7 +95,7 @@ impl Render {
         }
     }
 
-    /// Where the files go; nowhere for a program that asked for no folder.
+    /// The folder of the files; none for a program that gave no folder.
     fn place(&self, report: &Report, only_print: bool) -> Result<Option<Utf8PathBuf>, CliError> {
         let Some(out) = &self.out else {
             if only_print {

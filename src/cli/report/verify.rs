@@ -15,7 +15,7 @@ pub struct Verify {
     /// The run folder
     #[arg(value_name = "DIR")]
     run: Utf8PathBuf,
-    /// The public key (PEM) of whoever signed it
+    /// The signer's public key (PEM)
     #[arg(long, value_name = "KEY", env = "BOOTPROOF_VERIFY_KEY")]
     key: Utf8PathBuf,
     #[command(flatten)]
@@ -23,10 +23,10 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Checks it; what is not as it was signed is told, each with its file.
+    /// Checks the folder, and prints each file's result.
     ///
     /// # Errors
-    /// When the key is none, or there is no such folder.
+    /// When the key is not one, or there is no such folder.
     pub fn execute(self) -> Result<Exit, CliError> {
         let key = attest::public_key(&self.key)?;
         let verified = verify::verify(&self.run, &key)?;

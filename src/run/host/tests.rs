@@ -19,12 +19,12 @@ struct Small {
 struct Log(Rc<RefCell<Vec<String>>>);
 
 impl Stage<Small> for Log {
-    fn enter(&self, world: &mut Small, begin: Begin) {
-        world.entered = Some(begin.scenario.name.clone());
-        let from = begin.parent.unwrap_or_default();
+    fn enter(&self, world: &mut Small, start: ScenarioStart) {
+        world.entered = Some(start.scenario.name.clone());
+        let from = start.parent.unwrap_or_default();
         self.0.borrow_mut().push(format!(
             "enter {} {} {from}",
-            begin.scenario.name, begin.attempt
+            start.scenario.name, start.attempt
         ));
     }
 
@@ -133,16 +133,16 @@ async fn run_with(text: &str, rules: Rules, stop: stop::StopSignal) -> Ran {
     }
 }
 
-fn lines(lines: usize) -> Slots {
+fn storylines(storylines: usize) -> Slots {
     Slots {
-        lines,
+        storylines,
         aside: false,
     }
 }
 
 fn rules() -> Rules {
     Rules {
-        slots: lines(1),
+        slots: storylines(1),
         retries: 0,
         budget: Duration::from_secs(60),
     }
@@ -309,7 +309,7 @@ async fn the_record_holds_a_steps_start_before_its_work() {
 async fn two_jobs_run_side_by_side() {
     let (sender, stop) = stop::channel();
     let rules = Rules {
-        slots: lines(2),
+        slots: storylines(2),
         ..rules()
     };
     let text =
@@ -334,7 +334,11 @@ fn what_has_not_run_before_is_taken_for_as_long_as_its_steps() {
     let costs = |seconds: &[(&str, f64)]| {
         let seconds = seconds.iter().map(|(id, s)| ((*id).to_owned(), *s));
         let chosen = resolve(&plan, &[0, 1, 2, 3], &seconds.collect(), |_| None);
-        chosen.iter().map(|c| c.node.cost).collect::<Vec<_>>()
+        chosen
+            .scenarios
+            .iter()
+            .map(|c| c.node.cost)
+            .collect::<Vec<_>>()
     };
     assert_eq!(costs(&[]), [2.0, 4.0, 2.0, 2.0]);
     // 30 s in 6 steps.

@@ -142,7 +142,7 @@ fn nearest<'a>(text: &str, vocabulary: &'a [Phrase]) -> Option<&'a Phrase> {
         .map(|(_, phrase)| phrase)
 }
 
-/// A phrase without its arguments, so that long names do not decide what is near.
+/// A phrase without its arguments: only the words count for likeness.
 fn shape(text: &str) -> String {
     #[expect(clippy::unwrap_used, reason = "a literal, covered by tests")]
     static ARGUMENT: LazyLock<Regex> =
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_under_the_wrong_keyword_is_told_so() {
+    fn a_step_under_the_wrong_keyword_gets_the_right_one() {
         let problems = problems_of("    When the machine \"db\" is deployed\n");
         assert_eq!(
             problems[0].help.as_deref(),

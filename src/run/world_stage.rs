@@ -1,4 +1,4 @@
-//! The stage of a real run: cucumber's World meets what the run's scenarios share.
+//! The stage of a real run: hands each World what the scenarios share, and ends it.
 
 use std::sync::Arc;
 
@@ -7,40 +7,40 @@ use bootproof_steps::{Entered, Shared, World};
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
-use super::host::{Begin, Stage};
+use super::host::{ScenarioStart, Stage};
 
 /// Hands the Worlds of real scenarios what they share.
-pub struct Live {
+pub struct WorldStage {
     shared: Arc<Shared>,
 }
 
-impl Live {
+impl WorldStage {
     /// Over what the scenarios of a run share.
     pub fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 }
 
-impl Stage<World> for Live {
-    fn enter(&self, world: &mut World, begin: Begin) {
-        let scenario = begin.scenario;
+impl Stage<World> for WorldStage {
+    fn enter(&self, world: &mut World, start: ScenarioStart) {
+        let scenario = start.scenario;
         world.enter(
             self.shared.clone(),
             Entered {
                 id: scenario.id,
                 name: scenario.name,
                 feature: scenario.feature,
-                parent: begin.parent,
-                line: begin.line,
-                children: scenario.children,
-                heirs: begin.heirs,
+                parent: start.parent,
+                line: start.storyline,
+                children: start.forks,
+                heirs: start.chosen_children,
                 tags: scenario.tags,
-                attempt: begin.attempt,
+                attempt: start.attempt,
             },
         );
     }
 
-    fn last_look<'a>(&'a self, world: &'a World) -> LocalBoxFuture<'a, Result<(), String>> {
+    fn check_health<'a>(&'a self, world: &'a World) -> LocalBoxFuture<'a, Result<(), String>> {
         world
             .last_look()
             .map(|looked| looked.map_err(|error| error.to_string()))
