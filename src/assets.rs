@@ -14,7 +14,7 @@ static ASSETS: Dir<'static> = include_dir!("$OUT_DIR/assets");
 static MODES: &str = include_str!(concat!(env!("OUT_DIR"), "/modes"));
 
 /// The features in the binary, by their paths: each with its text.
-pub fn features() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn features() -> Vec<(&'static str, &'static str)> {
     let Some(folder) = ASSETS.get_dir("features") else {
         return Vec::new();
     };
@@ -51,7 +51,7 @@ fn files(
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn unpack(to: &Utf8Path) -> io::Result<()> {
+pub(crate) fn unpack(to: &Utf8Path) -> io::Result<()> {
     for (path, bytes) in files(&ASSETS) {
         let path = to.join(path);
         if let Some(folder) = path.parent() {
@@ -79,19 +79,19 @@ pub fn unpack(to: &Utf8Path) -> io::Result<()> {
 }
 
 /// The folder of snapshots.
-pub const SNAPSHOTS: &str = "snapshots";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 /// Where profile, snapshots and the client's source are: in the current folder where it has them,
 /// else unpacked from the binary.
 #[derive(Debug)]
-pub struct AssetFolders {
+pub(crate) struct AssetFolders {
     unpacked: Option<Utf8PathBuf>,
     into: Utf8PathBuf,
 }
 
 impl AssetFolders {
     /// Unpacks into this folder, and only when something is needed from the binary.
-    pub fn new(into: impl Into<Utf8PathBuf>) -> Self {
+    pub(crate) fn new(into: impl Into<Utf8PathBuf>) -> Self {
         Self {
             unpacked: None,
             into: into.into(),
@@ -102,7 +102,7 @@ impl AssetFolders {
     ///
     /// # Errors
     /// When there is none of that name, or the binary's cannot be unpacked.
-    pub fn profile(&mut self, name: &str) -> Result<Utf8PathBuf, Problem> {
+    pub(crate) fn profile(&mut self, name: &str) -> Result<Utf8PathBuf, Problem> {
         let path = Utf8Path::new(name);
         if name.contains('/') || path.extension() == Some("toml") {
             return if path.exists() {
@@ -127,7 +127,7 @@ impl AssetFolders {
     }
 
     /// Whether a path lies in what was unpacked from the binary.
-    pub fn is_embedded(&self, path: &Utf8Path) -> bool {
+    pub(crate) fn is_embedded(&self, path: &Utf8Path) -> bool {
         path.starts_with(&self.into)
     }
 
@@ -136,7 +136,7 @@ impl AssetFolders {
     ///
     /// # Errors
     /// When the binary's cannot be unpacked, or there is no current folder.
-    pub fn snapshots(&mut self, profile: &Profile) -> Result<Utf8PathBuf, Problem> {
+    pub(crate) fn snapshots(&mut self, profile: &Profile) -> Result<Utf8PathBuf, Problem> {
         if self.is_embedded(&profile.folder) {
             return Ok(self.unpacked()?.join(SNAPSHOTS));
         }
@@ -148,7 +148,7 @@ impl AssetFolders {
     ///
     /// # Errors
     /// When the binary's cannot be unpacked.
-    pub fn guest(&mut self) -> Result<Utf8PathBuf, Problem> {
+    pub(crate) fn guest(&mut self) -> Result<Utf8PathBuf, Problem> {
         self.folder("guest")
     }
 
@@ -178,7 +178,7 @@ impl AssetFolders {
 }
 
 /// The names of all profiles: here and in the binary.
-pub fn profile_names() -> Vec<String> {
+pub(crate) fn profile_names() -> Vec<String> {
     let mut names = embedded_profiles();
     if let Ok(entries) = Utf8Path::new("containerfiles").read_dir_utf8() {
         names.extend(

@@ -31,7 +31,7 @@ use crate::output::print_error;
 /// Proves that bootable container images keep their promises.
 #[derive(Debug, Parser)]
 #[command(name = "bootproof", version, after_help = EXIT_CODES, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -72,7 +72,7 @@ enum Command {
 
 impl Cli {
     /// Runs the command; its exit code is that of the process.
-    pub fn execute(self) -> Exit {
+    pub(crate) fn execute(self) -> Exit {
         register_passwords();
         let result = Settings::load()
             .map_err(CliError::from)

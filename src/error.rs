@@ -8,7 +8,7 @@ use crate::sign_off::prepare::PrepareError;
 
 /// Why a command ended without a result.
 #[derive(Debug)]
-pub enum CliError {
+pub(crate) enum CliError {
     /// What the user wrote is wrong: exit code 2.
     Problems(Vec<Problem>),
     /// The host or the harness failed: exit code 3.
@@ -17,7 +17,7 @@ pub enum CliError {
 
 impl CliError {
     /// A failure of the host or the harness, by its message.
-    pub fn failure(error: impl Display) -> Self {
+    pub(crate) fn failure(error: impl Display) -> Self {
         Self::Failure(error.to_string())
     }
 }

@@ -13,7 +13,7 @@ use bootproof_report::outcome::RunOutcome;
 /// | 4 | `NothingRan` | nothing was chosen, or nothing that was chosen could run |
 /// | 130 | `Interrupted` | a signal ended the run |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Something ran, and all that ran passed.
     Passed,
     /// The product failed.
@@ -31,7 +31,7 @@ pub enum Exit {
 impl Exit {
     /// The number.
     #[must_use]
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Usage => 2,
             Self::Passed => RunOutcome::Passed.exit_code(),

@@ -1,6 +1,8 @@
 //! The command `bootproof`: selection, cucumber's host, reports. What it drives is in `bootproof-harness`,
 //! what its features say in `bootproof-steps`.
 
+#![warn(unreachable_pub)]
+
 mod assets;
 mod cli;
 mod error;

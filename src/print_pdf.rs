@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(180);
 ///
 /// # Errors
 /// In a sentence, with what to do: without Chromium, or when it fails.
-pub async fn print_pdf(out: &Utf8Path) -> Result<Utf8PathBuf, String> {
+pub(crate) async fn print_pdf(out: &Utf8Path) -> Result<Utf8PathBuf, String> {
     let fail = |error: std::io::Error| format!("{out}: {error}");
     let page = out.join(REPORT_HTML).canonicalize_utf8().map_err(fail)?;
     let pdf = page.with_extension("pdf");

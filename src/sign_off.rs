@@ -3,6 +3,6 @@
 
 #[cfg(test)]
 mod cosign_proof;
-pub mod prepare;
-pub mod signing;
-pub mod source;
+pub(crate) mod prepare;
+pub(crate) mod signing;
+pub(crate) mod source;

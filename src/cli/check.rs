@@ -19,7 +19,7 @@ use crate::run::profile_problems::profile_problems;
 
 /// The arguments of `check`.
 #[derive(Debug, Args)]
-pub struct Check {
+pub(crate) struct Check {
     #[command(flatten)]
     features: FeatureArgs,
     /// Only this profile [default: every one there is]
@@ -43,7 +43,7 @@ impl Check {
     ///
     /// # Errors
     /// When a path given cannot be read at all.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
         let loaded = self.features.load(settings)?;
         let mut problems = loaded.all_problems();
         let mut warnings = Vec::new();

@@ -10,7 +10,7 @@ use crate::run::request::CheckpointPreference;
 /// How machines run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum AccelChoice {
+pub(crate) enum AccelChoice {
     /// KVM where a probe has started a guest with it, else emulation
     Auto,
     /// KVM, or not at all
@@ -32,7 +32,7 @@ impl From<AccelChoice> for host::AccelChoice {
 /// What several scenarios that start from one begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CheckpointChoice {
+pub(crate) enum CheckpointChoice {
     /// Its saved memory where this host can restore it, else a boot of a copy of its disk
     Auto,
     /// A boot of a copy of its disk
@@ -51,7 +51,7 @@ impl From<CheckpointChoice> for CheckpointPreference {
 /// When machines stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum KeepChoice {
+pub(crate) enum KeepChoice {
     /// Never
     Never,
     /// When their scenario did not pass
@@ -73,7 +73,7 @@ impl From<KeepChoice> for Keep {
 /// What a host must be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TierChoice {
+pub(crate) enum TierChoice {
     /// Static checks
     Static,
     /// Images as containers

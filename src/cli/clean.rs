@@ -18,7 +18,7 @@ use crate::output::print;
 
 /// The arguments of `clean`.
 #[derive(Debug, Args)]
-pub struct Clean {
+pub(crate) struct Clean {
     /// Empty the caches too: bases, disks, podman's storage
     #[arg(long)]
     cache: bool,
@@ -40,7 +40,7 @@ impl Clean {
     ///
     /// # Errors
     /// When podman cannot be set up, or the caches not be emptied.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
         let podman = Podman::set_up(&cache).map_err(CliError::failure)?;
         let runtime = build_runtime()?;

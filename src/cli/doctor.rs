@@ -18,7 +18,7 @@ use crate::run::stop;
 
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// The required tier: exit 3 when this host cannot run it [default: any but static]
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
     require: Option<TierChoice>,
@@ -34,7 +34,7 @@ impl Doctor {
     ///
     /// # Errors
     /// When the host cannot be probed.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let options = ProbeOptions {
             fresh: self.fresh,
             id: Some(RunId::random().map_err(CliError::failure)?),

@@ -10,7 +10,7 @@ use crate::output::print;
 
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// The shell
     shell: Shell,
 }
@@ -20,7 +20,7 @@ impl Completions {
     ///
     /// # Errors
     /// Never; the signature is the commands' own.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let mut command = Cli::command();
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "bootproof", &mut script);
@@ -33,7 +33,7 @@ impl Completions {
 ///
 /// # Errors
 /// Never; the signature is the commands' own.
-pub fn print_verdicts() -> Result<Exit, CliError> {
+pub(crate) fn print_verdicts() -> Result<Exit, CliError> {
     print(bootproof_harness::verdicts::page().trim_end());
     Ok(Exit::Passed)
 }
@@ -42,7 +42,7 @@ pub fn print_verdicts() -> Result<Exit, CliError> {
 ///
 /// # Errors
 /// When the page cannot be made.
-pub fn print_man() -> Result<Exit, CliError> {
+pub(crate) fn print_man() -> Result<Exit, CliError> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
     print(String::from_utf8_lossy(&page).trim_end());

@@ -18,7 +18,7 @@ use crate::run::scenario::Scenario;
 
 /// The arguments of `list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     #[command(flatten)]
     features: FeatureArgs,
     #[command(flatten)]
@@ -41,7 +41,7 @@ impl List {
     ///
     /// # Errors
     /// When the features have problems.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
         let loaded = self.features.load(settings)?;
         if !loaded.problems.is_empty() {
             return Err(CliError::Problems(loaded.problems));

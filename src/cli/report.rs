@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// The arguments of `report`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct Report {
+pub(crate) struct Report {
     #[command(flatten)]
     render: render::Render,
     #[command(flatten)]
@@ -33,7 +33,7 @@ impl Report {
     ///
     /// # Errors
     /// When a run folder, a key or a signature is not what it should be.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
         if let Some(Command::Verify(verify)) = self.command {
             return verify.execute();
         }

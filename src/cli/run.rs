@@ -23,7 +23,7 @@ use crate::sign_off::signing::SigningRequest;
 
 /// The arguments of `run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     #[command(flatten)]
     features: FeatureArgs,
     /// The profile under test: a name, or a profile.toml of your own [default: debian]
@@ -111,7 +111,7 @@ impl Run {
     ///
     /// # Errors
     /// When features or profile are not fit to run, or the host is not.
-    pub fn execute(self, settings: Settings) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self, settings: Settings) -> Result<Exit, CliError> {
         PortRange::from_env()
             .map_err(|error| Problem::new("BOOTPROOF_PORTS", error.to_string()))?;
         snapshots::configure_insta(self.release)?;

@@ -11,64 +11,64 @@ use serde::{Deserialize, Deserializer};
 use super::choice::{AccelChoice, CheckpointChoice, KeepChoice, TierChoice};
 
 /// The file's name, in the current folder.
-pub const FILE: &str = "bootproof.toml";
+pub(crate) const FILE: &str = "bootproof.toml";
 
 /// Defaults of a project. A flag comes first, then its variable, then these.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Settings {
+pub(crate) struct Settings {
     /// A profile's name or file.
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// Feature files and folders.
-    pub paths: Option<Vec<String>>,
+    pub(crate) paths: Option<Vec<String>>,
     /// A tag expression.
-    pub tags: Option<String>,
+    pub(crate) tags: Option<String>,
     /// How many storylines side by side.
-    pub jobs: Option<usize>,
+    pub(crate) jobs: Option<usize>,
     /// When machines stay.
-    pub keep: Option<KeepChoice>,
+    pub(crate) keep: Option<KeepChoice>,
     /// The folder of the evidence.
-    pub out: Option<String>,
+    pub(crate) out: Option<String>,
     /// A factor on every deadline.
     #[serde(deserialize_with = "factor")]
-    pub timeout_scale: Option<f64>,
+    pub(crate) timeout_scale: Option<f64>,
     /// How machines run.
-    pub accel: Option<AccelChoice>,
+    pub(crate) accel: Option<AccelChoice>,
     /// What several scenarios that start from one begin with.
-    pub checkpoints: Option<CheckpointChoice>,
+    pub(crate) checkpoints: Option<CheckpointChoice>,
     /// A registry of the user's own.
-    pub registry: Option<String>,
+    pub(crate) registry: Option<String>,
     /// Its credentials.
-    pub authfile: Option<String>,
+    pub(crate) authfile: Option<String>,
     /// The authority of its certificate.
-    pub registry_ca: Option<String>,
+    pub(crate) registry_ca: Option<String>,
     /// The tier this host must be able to run.
-    pub require: Option<TierChoice>,
+    pub(crate) require: Option<TierChoice>,
     /// How often an error is repeated.
-    pub retry_errors: Option<u32>,
+    pub(crate) retry_errors: Option<u32>,
     /// A scenario's budget, in seconds.
-    pub scenario_budget: Option<u32>,
+    pub(crate) scenario_budget: Option<u32>,
     /// How progress is shown.
-    pub progress: Option<Progress>,
+    pub(crate) progress: Option<Progress>,
     /// A run's budget, in seconds.
-    pub run_budget: Option<u32>,
+    pub(crate) run_budget: Option<u32>,
     /// The key that signs.
-    pub sign: Option<String>,
+    pub(crate) sign: Option<String>,
     /// The file of its password.
-    pub sign_password_file: Option<String>,
+    pub(crate) sign_password_file: Option<String>,
     /// Where the report can be read.
-    pub report_url: Option<String>,
+    pub(crate) report_url: Option<String>,
     /// The images that are candidates of a release.
-    pub candidates: Option<Vec<String>>,
+    pub(crate) candidates: Option<Vec<String>>,
     /// Whether what is signed is attached to the images.
-    pub attach: Option<bool>,
+    pub(crate) attach: Option<bool>,
 }
 
 /// A factor on deadlines, checked.
 ///
 /// # Errors
 /// When it is outside its limits.
-pub fn check_factor(factor: f64) -> Result<f64, String> {
+pub(crate) fn check_factor(factor: f64) -> Result<f64, String> {
     if factor.is_finite() && (0.01..=1000.0).contains(&factor) {
         Ok(factor)
     } else {
@@ -88,7 +88,7 @@ impl Settings {
     ///
     /// # Errors
     /// When it cannot be read, or holds something unknown, with its line.
-    pub fn load() -> Result<Self, Problem> {
+    pub(crate) fn load() -> Result<Self, Problem> {
         match std::fs::read_to_string(FILE) {
             Ok(text) => Self::parse(&text),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),

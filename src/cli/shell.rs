@@ -12,7 +12,7 @@ use crate::exit::Exit;
 
 /// Which machine.
 #[derive(Debug, Args)]
-pub struct Shell {
+pub(crate) struct Shell {
     /// Its name in the feature, such as homepage
     #[arg(value_name = "MACHINE")]
     machine: String,
@@ -37,7 +37,7 @@ impl Shell {
     ///
     /// # Errors
     /// When there is no such machine, more than one, or no ssh.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let kept = KeptMachine::list(&Dirs::default_state());
         let machine = pick(&kept, &self.machine, self.run.as_deref())?;
         let mut argv = machine.ssh_argv(&self.user);

@@ -15,7 +15,7 @@ use crate::output::print_error;
 
 /// The key, and what else is signed.
 #[derive(Debug, Args)]
-pub struct Sign {
+pub(crate) struct Sign {
     /// Sign with this private key (PEM): ECDSA P-256, plain or as cosign encrypts it
     #[arg(long = "sign", value_name = "KEY", env = "BOOTPROOF_SIGN")]
     key: Option<Utf8PathBuf>,
@@ -36,7 +36,7 @@ impl Sign {
     ///
     /// # Errors
     /// When it is not a key, or cannot be decrypted.
-    pub fn signer(&self, settings: &Settings) -> Result<Option<Signer>, CliError> {
+    pub(crate) fn signer(&self, settings: &Settings) -> Result<Option<Signer>, CliError> {
         let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
             flag.clone().or_else(|| setting.clone().map(Into::into))
         };
@@ -59,7 +59,7 @@ impl Sign {
     ///
     /// # Errors
     /// When it is not an address.
-    pub fn url(&self, settings: &Settings) -> Result<Option<String>, CliError> {
+    pub(crate) fn url(&self, settings: &Settings) -> Result<Option<String>, CliError> {
         let url = self.report_url.as_ref().or(settings.report_url.as_ref());
         secret::register_addresses(url);
         match url {
@@ -77,7 +77,7 @@ impl Sign {
     ///
     /// # Errors
     /// When the key is none, or several runs are to be signed as one.
-    pub fn ready(
+    pub(crate) fn ready(
         &self,
         settings: &Settings,
         runs: &[Utf8PathBuf],
@@ -104,7 +104,7 @@ impl Sign {
 
 /// A run to sign, and the key.
 #[derive(Debug)]
-pub struct Ready {
+pub(crate) struct Ready {
     signer: Signer,
     url: Option<String>,
     out: Utf8PathBuf,
@@ -115,7 +115,7 @@ impl Ready {
     ///
     /// # Errors
     /// When its record is not whole, a report beside it is not made of it, or a file cannot be written.
-    pub fn sign(&self, printed: bool) -> Result<(), CliError> {
+    pub(crate) fn sign(&self, printed: bool) -> Result<(), CliError> {
         self.check_rendered(printed)?;
         let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
         let signed = signed.map_err(|error| CliError::failure(error))?;

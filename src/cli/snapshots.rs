@@ -19,7 +19,7 @@ const NOTHING: &str = "nothing waits in snapshots/ here";
 
 /// The arguments of `snapshots`.
 #[derive(Debug, Args)]
-pub struct Snapshots {
+pub(crate) struct Snapshots {
     #[command(subcommand)]
     command: Command,
 }
@@ -53,7 +53,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// When nothing of a name waits, or a file cannot be read or written.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         match self.command {
             Command::Review(which) => review(&which),
             Command::Accept(which) => accept(&which),

@@ -14,7 +14,7 @@ use crate::output::print;
 
 /// The arguments of `steps`.
 #[derive(Debug, Args)]
-pub struct Steps {
+pub(crate) struct Steps {
     /// How to print
     #[arg(
         long,
@@ -42,7 +42,7 @@ impl Steps {
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         match self.format {
             Format::Json => return print_json(&bootproof_steps::vocabulary()),
             Format::Text => {

@@ -10,7 +10,7 @@ use super::scenario::Scenario;
 
 /// How much a scenario has to build before its steps can do anything: images of the old release, which all others need
 /// as well, count less than those of the new one, and few less than many.
-pub fn rank(scenario: &Scenario) -> usize {
+pub(crate) fn rank(scenario: &Scenario) -> usize {
     phrases(scenario)
         .filter_map(building)
         .map(|building| {
@@ -28,7 +28,7 @@ pub fn rank(scenario: &Scenario) -> usize {
 /// build first is theirs to build, with its base: another release's comes before more of the same.
 ///
 /// An image whose `FROM` a storyline changes is that storyline's own from then on, and is left to it.
-pub fn builds(
+pub(crate) fn builds(
     plan: &Plan,
     chosen: &[usize],
     (order, at_once): (&[usize], &[usize]),

@@ -11,15 +11,15 @@ const BROWSER: &str = "browser";
 
 /// What a host can do for a run.
 #[derive(Debug, Clone)]
-pub struct Capability {
+pub(crate) struct Capability {
     /// How machines run.
-    pub accel: Accel,
+    pub(crate) accel: Accel,
     /// Why so.
-    pub accel_reason: String,
+    pub(crate) accel_reason: String,
     /// Who runs it, and where.
-    pub facts: HostFacts,
+    pub(crate) facts: HostFacts,
     /// Memory that can be had, in MiB.
-    pub memory_mib: Option<u64>,
+    pub(crate) memory_mib: Option<u64>,
     report: HostReport,
     restore: Result<(), String>,
 }
@@ -29,7 +29,7 @@ impl Capability {
     ///
     /// # Errors
     /// Why the host cannot, with the fix.
-    pub async fn probe(
+    pub(crate) async fn probe(
         needs_machine: bool,
         preference: AccelChoice,
         require: Option<Tier>,
@@ -58,7 +58,7 @@ impl Capability {
     }
 
     /// Why this host cannot run a scenario; `None` when it can.
-    pub fn lacks(&self, scenario: &Scenario) -> Option<String> {
+    pub(crate) fn lacks(&self, scenario: &Scenario) -> Option<String> {
         let tier = match (scenario.needs_machine, self.accel) {
             (false, _) => Tier::Application,
             (true, Accel::Tcg) => Tier::MachineTcg,
@@ -77,12 +77,12 @@ impl Capability {
     ///
     /// # Errors
     /// Why not.
-    pub fn restore(&self) -> Result<(), String> {
+    pub(crate) fn restore(&self) -> Result<(), String> {
         self.restore.clone()
     }
 
     /// From now on no memory is saved: disks are preferred.
-    pub fn without_memory(&mut self) {
+    pub(crate) fn without_memory(&mut self) {
         self.restore = Err("asked for".to_owned());
     }
 
@@ -90,7 +90,7 @@ impl Capability {
     ///
     /// # Errors
     /// Why not, with the fix.
-    pub fn browser(&self) -> Result<(), String> {
+    pub(crate) fn browser(&self) -> Result<(), String> {
         self.report.browser()
     }
 }

@@ -27,7 +27,7 @@ fn load(state: &Utf8Path) -> DurationHistory {
 }
 
 /// What each scenario took when it passed last, in seconds by id.
-pub fn last(state: &Utf8Path, profile: &str, accel: &str) -> BTreeMap<String, f64> {
+pub(crate) fn last(state: &Utf8Path, profile: &str, accel: &str) -> BTreeMap<String, f64> {
     load(state).remove(&key(profile, accel)).unwrap_or_default()
 }
 
@@ -35,7 +35,7 @@ pub fn last(state: &Utf8Path, profile: &str, accel: &str) -> BTreeMap<String, f6
 ///
 /// # Errors
 /// When the history cannot be written.
-pub fn store(state: &Utf8Path, summary: &RunSummary) -> std::io::Result<()> {
+pub(crate) fn store(state: &Utf8Path, summary: &RunSummary) -> std::io::Result<()> {
     let mut history = load(state);
     let seconds = history
         .entry(key(&summary.profile.name, &summary.by.accel))

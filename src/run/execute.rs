@@ -29,7 +29,7 @@ impl PreparedRun {
     ///
     /// # Errors
     /// When the run's record is lost.
-    pub async fn execute(
+    pub(crate) async fn execute(
         mut self,
         request: RunRequest,
         podman: &Podman,

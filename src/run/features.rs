@@ -11,40 +11,40 @@ use sha2::{Digest as _, Sha256};
 
 /// A feature file that parsed.
 #[derive(Debug, Clone)]
-pub struct FeatureFile {
+pub(crate) struct FeatureFile {
     /// As it was given, or below the folder that was given.
-    pub path: String,
+    pub(crate) path: String,
     /// Its text.
-    pub text: Arc<str>,
+    pub(crate) text: Arc<str>,
     /// Its text's SHA-256, in hexadecimal.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// What it says, outlines expanded.
-    pub feature: Feature,
+    pub(crate) feature: Feature,
 }
 
 /// A feature file's name and text, wherever it came from.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// As it is shown.
-    pub path: String,
+    pub(crate) path: String,
     /// What it holds.
-    pub text: Arc<str>,
+    pub(crate) text: Arc<str>,
 }
 
 /// What paths name: the files, and the lines of `FILE:LINE`.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// The files, each once, in the order given, a folder's by name.
-    pub sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     /// Scenarios named by their line.
-    pub lines: Vec<(String, usize)>,
+    pub(crate) lines: Vec<(String, usize)>,
 }
 
 /// Finds and reads the feature files below these paths.
 ///
 /// # Errors
 /// Every path that cannot be read, or holds no feature.
-pub fn find(paths: &[String]) -> Result<Found, Vec<Problem>> {
+pub(crate) fn find(paths: &[String]) -> Result<Found, Vec<Problem>> {
     let mut found = Found::default();
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
@@ -122,7 +122,7 @@ fn features_below(path: &Utf8Path) -> std::io::Result<Vec<Utf8PathBuf>> {
 ///
 /// # Errors
 /// What does not parse, each with its line.
-pub fn parse(sources: &[Source]) -> (Vec<FeatureFile>, Vec<Problem>) {
+pub(crate) fn parse(sources: &[Source]) -> (Vec<FeatureFile>, Vec<Problem>) {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for source in sources {

@@ -19,7 +19,7 @@ use crate::output::print_error;
 
 impl PreparedRun {
     /// The last event, and the exit code that goes with it.
-    pub fn finish(
+    pub(crate) fn finish(
         &self,
         interrupted: bool,
         errors: usize,
@@ -67,7 +67,7 @@ impl PreparedRun {
     }
 
     /// Writes every report, from the record on disk. One that cannot be written is an error only of a run that has none.
-    pub fn report(&self, exit: Exit) -> Exit {
+    pub(crate) fn report(&self, exit: Exit) -> Exit {
         let mut failures = Vec::new();
         match reading::run(&self.run.dirs.out) {
             Ok(run) => {
@@ -117,7 +117,7 @@ impl PreparedRun {
 const CACHE_BYTES: u64 = 20 << 30;
 
 /// Brings the caches below their limit.
-pub fn cap_caches(dirs: &Dirs, recorder: &Recorder) {
+pub(crate) fn cap_caches(dirs: &Dirs, recorder: &Recorder) {
     if let Err(error) = cap_cache(&dirs.cache, &dirs.state, CACHE_BYTES) {
         recorder.record(Event::Warning {
             message: format!(
@@ -129,7 +129,7 @@ pub fn cap_caches(dirs: &Dirs, recorder: &Recorder) {
 }
 
 /// What a sweep left is a warning each, and together one error.
-pub fn warn_of_leftovers(recorder: &Recorder, swept: &SweepReport) -> usize {
+pub(crate) fn warn_of_leftovers(recorder: &Recorder, swept: &SweepReport) -> usize {
     for left in &swept.left {
         let what = serde_json::to_string(&left.resource).unwrap_or_default();
         recorder.record(Event::Warning {

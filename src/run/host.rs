@@ -29,23 +29,23 @@ use super::stop::StopSignal;
 
 /// An attempt at a scenario that begins.
 #[derive(Debug, Clone)]
-pub struct ScenarioStart {
+pub(crate) struct ScenarioStart {
     /// The scenario.
-    pub scenario: Scenario,
+    pub(crate) scenario: Scenario,
     /// The id of what it starts from.
-    pub parent: Option<String>,
+    pub(crate) parent: Option<String>,
     /// The id of the first scenario of its storyline.
-    pub storyline: String,
+    pub(crate) storyline: String,
     /// How many scenarios of its file start from it, chosen or not.
-    pub forks: usize,
+    pub(crate) forks: usize,
     /// How many of these were chosen.
-    pub chosen_children: usize,
+    pub(crate) chosen_children: usize,
     /// From 1.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
 }
 
 /// What is done with a World around its steps.
-pub trait Stage<W>: 'static {
+pub(crate) trait Stage<W>: 'static {
     /// Before the first step.
     fn enter(&self, world: &mut W, start: ScenarioStart);
     /// After the last step has passed, as a part of it; an error begins with its verdict's word.
@@ -58,13 +58,13 @@ pub trait Stage<W>: 'static {
 
 /// How scenarios are run.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// How many storylines side by side.
-    pub slots: Slots,
+    pub(crate) slots: Slots,
     /// How often an error is repeated.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// How long a scenario may take.
-    pub budget: Duration,
+    pub(crate) budget: Duration,
 }
 
 /// A chosen scenario.
@@ -80,7 +80,7 @@ struct ChosenScenario {
 
 /// The chosen scenarios, and which of them starts from which.
 #[derive(Debug, Clone)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     scenarios: Vec<ChosenScenario>,
     lineage: Lineage,
 }
@@ -94,7 +94,7 @@ impl Chosen {
 
 /// The chosen scenarios of a plan; `seconds` is what they took when they passed last, by id, and `skip` says why this
 /// host cannot run one.
-pub fn resolve(
+pub(crate) fn resolve(
     plan: &Plan,
     indexes: &[usize],
     seconds: &BTreeMap<String, f64>,
@@ -128,7 +128,7 @@ pub fn resolve(
 }
 
 /// The places of the chosen scenarios in the order in which they are likely to begin, and of those that begin at once.
-pub fn order(chosen: &Chosen, slots: Slots) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn order(chosen: &Chosen, slots: Slots) -> (Vec<usize>, Vec<usize>) {
     let mut schedule = chosen.schedule(slots, 0);
     schedule.decide();
     let begin = schedule.start().into_iter().map(|(index, _)| index);
@@ -158,7 +158,7 @@ fn cost(scenario: &Scenario, seconds: &BTreeMap<String, f64>, a_step: f64) -> f6
 }
 
 /// Runs the chosen scenarios to their end, or until a stop is requested; everything goes to the record.
-pub async fn run<W: cucumber::World>(
+pub(crate) async fn run<W: cucumber::World>(
     files: &[FeatureFile],
     chosen: Chosen,
     rules: Rules,

@@ -2,7 +2,7 @@
 
 /// The "starts from" tree of a list of scenarios, and the storylines in it.
 #[derive(Debug, Clone, Default)]
-pub struct Lineage {
+pub(crate) struct Lineage {
     parents: Vec<Option<usize>>,
     /// How many scenarios of its file start from each, chosen or not.
     forks: Vec<usize>,
@@ -10,7 +10,7 @@ pub struct Lineage {
 
 impl Lineage {
     /// Adds the next scenario, with the one it starts from.
-    pub fn push(&mut self, parent: Option<usize>) {
+    pub(crate) fn push(&mut self, parent: Option<usize>) {
         self.parents.push(parent);
         self.forks.push(0);
         if let Some(parent) = parent {
@@ -20,7 +20,7 @@ impl Lineage {
 
     /// The same scenarios without those that were not chosen, by their places among the chosen. A fork stays one when
     /// only one of its scenarios was chosen.
-    pub fn restricted_to(&self, chosen: &[usize]) -> Self {
+    pub(crate) fn restricted_to(&self, chosen: &[usize]) -> Self {
         let place = |index: usize| chosen.iter().position(|other| *other == index);
         Self {
             parents: chosen
@@ -32,29 +32,29 @@ impl Lineage {
     }
 
     /// What a scenario starts from.
-    pub fn parent(&self, index: usize) -> Option<usize> {
+    pub(crate) fn parent(&self, index: usize) -> Option<usize> {
         self.parents[index]
     }
 
     /// The scenarios of this list that start from one.
-    pub fn children(&self, index: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn children(&self, index: usize) -> impl Iterator<Item = usize> {
         let places = 0..self.parents.len();
         places.filter(move |child| self.parents[*child] == Some(index))
     }
 
     /// How many scenarios of its file start from one, chosen or not.
-    pub fn forks(&self, index: usize) -> usize {
+    pub(crate) fn forks(&self, index: usize) -> usize {
         self.forks[index]
     }
 
     /// What a scenario starts from, what that starts from, and so on.
-    pub fn ancestors(&self, index: usize) -> Vec<usize> {
+    pub(crate) fn ancestors(&self, index: usize) -> Vec<usize> {
         std::iter::successors(self.parents[index], |parent| self.parents[*parent]).collect()
     }
 
     /// The first scenario of a scenario's storyline. A machine is handed over only where the file has one scenario that
     /// starts from it; several start from copies, and each begins a storyline.
-    pub fn storyline(&self, index: usize) -> usize {
+    pub(crate) fn storyline(&self, index: usize) -> usize {
         match self.parents[index] {
             Some(parent) if self.forks[parent] == 1 => self.storyline(parent),
             _ => index,
@@ -62,7 +62,7 @@ impl Lineage {
     }
 
     /// The cost of each scenario together with the costliest way through those that start from it.
-    pub fn costs_to_the_end(&self, costs: &[f64]) -> Vec<f64> {
+    pub(crate) fn costs_to_the_end(&self, costs: &[f64]) -> Vec<f64> {
         let mut ways = costs.to_vec();
         for (index, parent) in self.parents.iter().enumerate().rev() {
             if let Some(parent) = *parent {

@@ -17,7 +17,7 @@ const DEFAULT: &str = "bootproof-out";
 ///
 /// # Errors
 /// When it holds anything else, or cannot be made.
-pub fn prepare(given: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
+pub(crate) fn prepare(given: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
     let out = given.map_or_else(
         || Utf8Path::new(DEFAULT).join(run.as_str()),
         Utf8Path::to_owned,

@@ -29,16 +29,16 @@ fn regex(literal: &str) -> Regex {
 
 /// All scenarios of all files, in the order of the files.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The scenarios.
-    pub scenarios: Vec<Scenario>,
+    pub(crate) scenarios: Vec<Scenario>,
     /// Which of them starts from which.
-    pub lineage: Lineage,
+    pub(crate) lineage: Lineage,
 }
 
 impl Plan {
     /// Lays out the scenarios of parsed files and ties each to the one it starts from.
-    pub fn build(files: &[FeatureFile]) -> (Self, Vec<Problem>) {
+    pub(crate) fn build(files: &[FeatureFile]) -> (Self, Vec<Problem>) {
         let mut plan = Self::default();
         let mut problems = Vec::new();
         let ranges: Vec<_> = files
@@ -237,7 +237,7 @@ impl Plan {
     }
 
     /// What the steps of the chosen scenarios say, by id.
-    pub fn phrases(&self, chosen: &[usize]) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn phrases(&self, chosen: &[usize]) -> BTreeMap<String, Vec<String>> {
         let says = |step: &gherkin::Step| format!("{} {}", step.keyword.trim(), step.value);
         let of = |i: &usize| {
             let scenario = &self.scenarios[*i];
@@ -248,13 +248,13 @@ impl Plan {
     }
 
     /// The id of what a scenario starts from.
-    pub fn parent_id(&self, index: usize) -> Option<&str> {
+    pub(crate) fn parent_id(&self, index: usize) -> Option<&str> {
         let parent = self.lineage.parent(index)?;
         Some(&self.scenarios[parent].id)
     }
 
     /// The chosen scenarios as the record holds them.
-    pub fn planned(&self, chosen: &[usize]) -> Vec<PlannedScenario> {
+    pub(crate) fn planned(&self, chosen: &[usize]) -> Vec<PlannedScenario> {
         let planned = |i: &usize| {
             let s = &self.scenarios[*i];
             PlannedScenario {

@@ -29,28 +29,28 @@ use crate::sign_off::prepare::{Prepared, Request, prepare as prepare_sign_off};
 use crate::sign_off::signing::SigningRequest;
 
 /// The host's folders and what the run has on it already.
-pub struct Host {
-    pub cache: Utf8PathBuf,
-    pub state: Utf8PathBuf,
-    pub ledger: Ledger,
-    pub probe: ProbeOptions,
+pub(crate) struct Host {
+    pub(crate) cache: Utf8PathBuf,
+    pub(crate) state: Utf8PathBuf,
+    pub(crate) ledger: Ledger,
+    pub(crate) probe: ProbeOptions,
 }
 
 /// A run that has a record, and has not begun.
-pub struct PreparedRun {
-    pub run: Run,
-    pub profile: Profile,
-    pub folders: AssetFolders,
-    pub capability: Capability,
-    pub began: Instant,
+pub(crate) struct PreparedRun {
+    pub(crate) run: Run,
+    pub(crate) profile: Profile,
+    pub(crate) folders: AssetFolders,
+    pub(crate) capability: Capability,
+    pub(crate) began: Instant,
     /// When the host was probed, and how long that took.
-    pub probed: (Instant, Duration),
-    pub sign_off: Prepared,
-    pub signing: SigningRequest,
+    pub(crate) probed: (Instant, Duration),
+    pub(crate) sign_off: Prepared,
+    pub(crate) signing: SigningRequest,
     /// How many storylines run side by side.
-    pub slots: Slots,
+    pub(crate) slots: Slots,
     /// What the scenarios took in the last run they passed in, by id.
-    pub seconds: BTreeMap<String, f64>,
+    pub(crate) seconds: BTreeMap<String, f64>,
     /// Keeps sudo's permission from expiring.
     _sudo: Option<AbortOnDrop>,
 }
@@ -59,7 +59,7 @@ pub struct PreparedRun {
 ///
 /// # Errors
 /// When the profile or the features are not fit, the host is not, or a folder cannot be made.
-pub async fn prepare(
+pub(crate) async fn prepare(
     request: &RunRequest,
     id: &RunId,
     host: &Host,
@@ -162,7 +162,7 @@ fn make_scratch(ledger: &Ledger, scratch: &Utf8Path) -> Result<(), CliError> {
 
 impl PreparedRun {
     /// Records what runs where, and what was chosen.
-    pub fn record_start(&self, request: &RunRequest) {
+    pub(crate) fn record_start(&self, request: &RunRequest) {
         let facts = &self.capability.facts;
         let features = request
             .files

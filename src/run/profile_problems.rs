@@ -4,7 +4,7 @@ use bootproof_harness::profile::ProfileError;
 use bootproof_record::problem::Problem;
 
 /// What is wrong with a profile that did not load.
-pub fn profile_problems(error: &ProfileError) -> Vec<Problem> {
+pub(crate) fn profile_problems(error: &ProfileError) -> Vec<Problem> {
     match error.problems() {
         [] => vec![Problem::new(error.file().as_str(), error.to_string())],
         problems => problems.to_vec(),

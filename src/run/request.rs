@@ -14,7 +14,7 @@ use crate::sign_off::signing::SigningRequest;
 
 /// What several scenarios that start from one are wanted to begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckpointPreference {
+pub(crate) enum CheckpointPreference {
     /// Its saved memory where this host can restore it, else a boot of a copy of its disk.
     Memory,
     /// A boot of a copy of its disk.
@@ -22,56 +22,56 @@ pub enum CheckpointPreference {
 }
 
 /// What a run is asked to do.
-pub struct RunRequest {
+pub(crate) struct RunRequest {
     /// The feature files.
-    pub files: Vec<FeatureFile>,
+    pub(crate) files: Vec<FeatureFile>,
     /// Their scenarios.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// The chosen ones, by their places in the plan.
-    pub chosen: Vec<usize>,
+    pub(crate) chosen: Vec<usize>,
     /// The profile's name or file.
-    pub profile: String,
+    pub(crate) profile: String,
     /// How many storylines side by side; without it as many as the host has room for.
-    pub jobs: Option<usize>,
+    pub(crate) jobs: Option<usize>,
     /// When machines stay.
-    pub keep: Keep,
+    pub(crate) keep: Keep,
     /// Whether a release is to be signed off on the run.
-    pub release: bool,
+    pub(crate) release: bool,
     /// The folder of the evidence.
-    pub out: Option<Utf8PathBuf>,
+    pub(crate) out: Option<Utf8PathBuf>,
     /// The user's factor on every deadline.
-    pub timeout_scale: f64,
+    pub(crate) timeout_scale: f64,
     /// How machines run.
-    pub accel: AccelChoice,
+    pub(crate) accel: AccelChoice,
     /// What several scenarios that start from one begin with.
-    pub checkpoints: CheckpointPreference,
+    pub(crate) checkpoints: CheckpointPreference,
     /// The user's own registry.
-    pub registry: Option<Remote>,
+    pub(crate) registry: Option<Remote>,
     /// The tier without which the run is an error.
-    pub require: Option<Tier>,
+    pub(crate) require: Option<Tier>,
     /// How often an error is repeated.
-    pub retry_errors: u32,
+    pub(crate) retry_errors: u32,
     /// What is signed.
-    pub signing: SigningRequest,
+    pub(crate) signing: SigningRequest,
     /// Whether the features are those in the binary.
-    pub features_embedded: bool,
+    pub(crate) features_embedded: bool,
     /// A scenario's budget, as under KVM.
-    pub scenario_budget: Duration,
+    pub(crate) scenario_budget: Duration,
     /// How progress is shown.
-    pub progress: Progress,
+    pub(crate) progress: Progress,
     /// The run's budget.
-    pub run_budget: Option<Duration>,
+    pub(crate) run_budget: Option<Duration>,
 }
 
 impl RunRequest {
     /// Whether a chosen scenario needs a machine.
-    pub fn needs_machine(&self) -> bool {
+    pub(crate) fn needs_machine(&self) -> bool {
         let mut scenarios = self.chosen.iter().map(|i| &self.plan.scenarios[*i]);
         scenarios.any(|scenario| scenario.needs_machine)
     }
 
     /// Whether several scenarios start from a chosen one's machine.
-    pub fn forks_machine(&self) -> bool {
+    pub(crate) fn forks_machine(&self) -> bool {
         let (plan, mut chosen) = (&self.plan, self.chosen.iter());
         chosen.any(|i| plan.scenarios[*i].needs_machine && plan.lineage.forks(*i) > 1)
     }

@@ -13,25 +13,25 @@ const CONTAINER: &str = "container";
 
 /// A scenario of a feature file, its outline expanded, its background's steps in front.
 #[derive(Debug, Clone)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// `FEATURE-FILE:LINE`, unique.
-    pub id: String,
+    pub(crate) id: String,
     /// The feature's name.
-    pub feature: String,
+    pub(crate) feature: String,
     /// The feature file.
-    pub path: String,
+    pub(crate) path: String,
     /// Its name; rows of an outline that would share one carry their values.
-    pub name: String,
+    pub(crate) name: String,
     /// Its line.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Its tags and its feature's, without `@`.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// Whether it needs a machine; else containers are enough.
-    pub needs_machine: bool,
+    pub(crate) needs_machine: bool,
     /// All its steps.
-    pub steps: Vec<gherkin::Step>,
+    pub(crate) steps: Vec<gherkin::Step>,
     /// How many of them are the background's.
-    pub background: usize,
+    pub(crate) background: usize,
 }
 
 /// What takes long, in steps that only ask something: a boot, and a fetch.
@@ -51,7 +51,7 @@ fn regex(literal: &str) -> Regex {
 
 impl Scenario {
     /// How long it is likely to take, in steps that only ask something.
-    pub fn weight(&self) -> f64 {
+    pub(crate) fn weight(&self) -> f64 {
         let of = |step: &gherkin::Step| {
             let boot = if BOOTS.is_match(&step.value) {
                 BOOT_WEIGHT
@@ -70,7 +70,7 @@ impl Scenario {
 }
 
 /// The scenarios of a file, in its order.
-pub fn scenarios_of(file: &FeatureFile) -> Vec<Scenario> {
+pub(crate) fn scenarios_of(file: &FeatureFile) -> Vec<Scenario> {
     let feature = &file.feature;
     let own = feature.scenarios.iter().map(|s| (None, s));
     let ruled = feature

@@ -11,15 +11,15 @@ use super::slots::Slots;
 
 /// A chosen scenario as the schedule sees it.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub(crate) struct Node {
     /// How long it is likely to take, in whatever unit all are measured in.
-    pub cost: f64,
+    pub(crate) cost: f64,
     /// What it waits for before it can begin in earnest: of those that need no machine the lowest is first.
-    pub rank: usize,
+    pub(crate) rank: usize,
     /// Whether it runs a machine.
-    pub machine: bool,
+    pub(crate) machine: bool,
     /// Why this host cannot run it.
-    pub skip: Option<String>,
+    pub(crate) skip: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +40,18 @@ struct Entry {
 
 /// A scenario decided without running.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
+pub(crate) struct Decided {
     /// Its place.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Blocked or skipped.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// By what.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
 }
 
 /// Why a scenario was decided without running.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// This one, which it starts from, did not pass.
     Parent(usize),
     /// The host cannot.
@@ -60,7 +60,7 @@ pub enum Cause {
 
 /// What became of a scenario that ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum After {
+pub(crate) enum After {
     /// This is its verdict.
     Final(Verdict),
     /// It runs again, with everything up to it that shares its machine.
@@ -69,7 +69,7 @@ pub enum After {
 
 /// The chosen scenarios, and how far each has come.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     entries: Vec<Entry>,
     lineage: Lineage,
     /// In which order storylines begin.
@@ -80,7 +80,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// A schedule for scenarios in the order of their files, each after what it starts from.
-    pub fn new(nodes: Vec<Node>, lineage: Lineage, slots: Slots, retries: u32) -> Self {
+    pub(crate) fn new(nodes: Vec<Node>, lineage: Lineage, slots: Slots, retries: u32) -> Self {
         let slots = Slots {
             storylines: slots.storylines.max(1),
             ..slots
@@ -102,12 +102,12 @@ impl Schedule {
     }
 
     /// The places in the order in which they are likely to begin.
-    pub fn order(&self) -> &[usize] {
+    pub(crate) fn order(&self) -> &[usize] {
         &self.order
     }
 
     /// Decides what can be decided without running: skipped by the host, blocked by what it starts from.
-    pub fn decide(&mut self) -> Vec<Decided> {
+    pub(crate) fn decide(&mut self) -> Vec<Decided> {
         let mut decided = Vec::new();
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
@@ -134,7 +134,7 @@ impl Schedule {
     }
 
     /// Starts whatever may run now, storylines under way first; gives the places and attempts.
-    pub fn start(&mut self) -> Vec<(usize, u32)> {
+    pub(crate) fn start(&mut self) -> Vec<(usize, u32)> {
         let mut started = Vec::new();
         while let Some(index) = self.next() {
             self.entries[index].state = State::Running;
@@ -202,7 +202,7 @@ impl Schedule {
 
     /// A scenario has ended. An error may send it, and what handed it its machine, round again. Whether a pass on a
     /// repeat is one is for the record to say: for what starts from it, it is.
-    pub fn finish(&mut self, index: usize, verdict: Verdict) -> After {
+    pub(crate) fn finish(&mut self, index: usize, verdict: Verdict) -> After {
         let Entry {
             attempt, storyline, ..
         } = self.entries[index];

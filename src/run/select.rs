@@ -11,18 +11,18 @@ use super::scenario::Scenario;
 
 /// Which scenarios are wanted; those they start from come with them.
 #[derive(Debug, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// By tags.
-    pub tags: Option<TagOperation>,
+    pub(crate) tags: Option<TagOperation>,
     /// By a part of the name.
-    pub name: Option<Regex>,
+    pub(crate) name: Option<Regex>,
     /// By file and line; the scenario the line is in. Only for files named here.
-    pub lines: Vec<(String, usize)>,
+    pub(crate) lines: Vec<(String, usize)>,
 }
 
 impl Selection {
     /// The wanted scenarios with their ancestors, in the order of the files.
-    pub fn choose(&self, plan: &Plan) -> Vec<usize> {
+    pub(crate) fn choose(&self, plan: &Plan) -> Vec<usize> {
         let mut chosen = BTreeSet::new();
         for (index, scenario) in plan.scenarios.iter().enumerate() {
             if self.takes(scenario) {

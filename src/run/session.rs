@@ -18,7 +18,7 @@ use crate::output::print_error;
 ///
 /// # Errors
 /// When it cannot be prepared.
-pub async fn run(request: RunRequest) -> Result<Exit, CliError> {
+pub(crate) async fn run(request: RunRequest) -> Result<Exit, CliError> {
     let id = RunId::random().map_err(CliError::failure)?;
     let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
     let (sender, stop) = stop::channel();

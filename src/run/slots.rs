@@ -5,23 +5,23 @@ const CONTAINERS_MIB: u64 = 1024;
 
 /// How many storylines may run side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slots {
+pub(crate) struct Slots {
     /// Storylines of any kind.
-    pub storylines: usize,
+    pub(crate) storylines: usize,
     /// Whether one more that needs no machine runs beside them.
-    pub aside: bool,
+    pub(crate) aside: bool,
 }
 
 impl Slots {
     /// One storyline after the other.
-    pub const ONE: Self = Self {
+    pub(crate) const ONE: Self = Self {
         storylines: 1,
         aside: false,
     };
 
     /// As many storylines as are wanted and machines of `each` MiB have room in what is free; one that needs no machine beside
     /// them, unless one after the other is wanted.
-    pub fn fit(wanted: usize, each: u64, free: Option<u64>) -> Self {
+    pub(crate) fn fit(wanted: usize, each: u64, free: Option<u64>) -> Self {
         let Some(free) = free else {
             return Self {
                 storylines: wanted,

@@ -9,7 +9,7 @@ use crate::error::CliError;
 ///
 /// # Errors
 /// When the process cannot be restarted.
-pub fn configure_insta(release: bool) -> Result<(), CliError> {
+pub(crate) fn configure_insta(release: bool) -> Result<(), CliError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty() && v != "false");
     let update = if release || set("CI") { "no" } else { "new" };
     let root = std::env::current_dir()?;

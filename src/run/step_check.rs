@@ -14,15 +14,15 @@ use super::plan::Plan;
 
 /// A phrase that may have been meant.
 #[derive(Debug, Clone)]
-pub struct Phrase {
+pub(crate) struct Phrase {
     /// `Given`, `When` or `Then`.
-    pub keyword: String,
+    pub(crate) keyword: String,
     /// A step it matches.
-    pub example: String,
+    pub(crate) example: String,
 }
 
 /// Every step of the plan that no definition matches, or more than one does.
-pub fn check_steps<W>(
+pub(crate) fn check_steps<W>(
     files: &[FeatureFile],
     plan: &Plan,
     collection: &Collection<W>,
@@ -67,7 +67,7 @@ pub fn check_steps<W>(
 }
 
 /// Every step of the chosen scenarios that needs what the profile does not have.
-pub fn check_needs(
+pub(crate) fn check_needs(
     files: &[FeatureFile],
     plan: &Plan,
     chosen: &[usize],

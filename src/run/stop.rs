@@ -6,37 +6,37 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// The cause of a request to stop when the run's budget is used up; else it is a signal's name.
-pub const BUDGET: &str = "its budget";
+pub(crate) const BUDGET: &str = "its budget";
 
 /// `timeout`, `sudo` and CI runners signal a process and then its group: a second signal this soon is the same request.
 const ECHO: Duration = Duration::from_millis(300);
 
 /// How often a stop was requested, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StopRequest {
+pub(crate) struct StopRequest {
     /// How many times.
-    pub times: u32,
+    pub(crate) times: u32,
     /// The first signal's name, or [`BUDGET`] when there was none.
-    pub by: &'static str,
+    pub(crate) by: &'static str,
 }
 
 /// The receiving end. Clones see the same requests.
 #[derive(Debug, Clone)]
-pub struct StopSignal(watch::Receiver<StopRequest>);
+pub(crate) struct StopSignal(watch::Receiver<StopRequest>);
 
 /// The sending end.
 #[derive(Debug, Clone)]
-pub struct StopSender(watch::Sender<StopRequest>);
+pub(crate) struct StopSender(watch::Sender<StopRequest>);
 
 /// Both ends.
-pub fn channel() -> (StopSender, StopSignal) {
+pub(crate) fn channel() -> (StopSender, StopSignal) {
     let (tx, rx) = watch::channel(StopRequest::default());
     (StopSender(tx), StopSignal(rx))
 }
 
 impl StopSender {
     /// Requests a stop once more.
-    pub fn request(&self, by: &'static str) {
+    pub(crate) fn request(&self, by: &'static str) {
         self.0.send_modify(|request| {
             request.times += 1;
             if request.times == 1 || request.by == BUDGET {
@@ -48,13 +48,13 @@ impl StopSender {
 
 impl StopSignal {
     /// What was requested so far.
-    pub fn request(&self) -> Option<StopRequest> {
+    pub(crate) fn request(&self) -> Option<StopRequest> {
         let request = *self.0.borrow();
         (request.times > 0).then_some(request)
     }
 
     /// Waits until a stop was requested this many times; for ever when there is no sender any more.
-    pub async fn requested(&self, times: u32) -> StopRequest {
+    pub(crate) async fn requested(&self, times: u32) -> StopRequest {
         let mut rx = self.0.clone();
         let request = rx.wait_for(|request| request.times >= times).await;
         match request.map(|request| *request) {
@@ -68,7 +68,7 @@ impl StopSignal {
 ///
 /// # Errors
 /// When the system refuses a handler.
-pub fn listen(sender: StopSender) -> std::io::Result<()> {
+pub(crate) fn listen(sender: StopSender) -> std::io::Result<()> {
     let mut int = signal(SignalKind::interrupt())?;
     let mut term = signal(SignalKind::terminate())?;
     let mut hup = signal(SignalKind::hangup())?;

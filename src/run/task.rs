@@ -3,16 +3,16 @@
 use tokio::task::JoinHandle;
 
 /// A task that is aborted with its handle.
-pub struct AbortOnDrop(JoinHandle<()>);
+pub(crate) struct AbortOnDrop(JoinHandle<()>);
 
 impl AbortOnDrop {
     /// Starts a task.
-    pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(task))
     }
 
     /// Aborts it, and waits until it has dropped everything.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.0.abort();
         // Aborted, or over before.
         let _ = (&mut self.0).await;

@@ -10,13 +10,13 @@ use futures::future::LocalBoxFuture;
 use super::host::{ScenarioStart, Stage};
 
 /// Hands the Worlds of real scenarios what they share.
-pub struct WorldStage {
+pub(crate) struct WorldStage {
     shared: Arc<Shared>,
 }
 
 impl WorldStage {
     /// Over what the scenarios of a run share.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 }

@@ -13,24 +13,24 @@ use crate::assets::AssetFolders;
 
 /// What of a run's request decides a sign-off.
 #[derive(Debug, Default)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// The feature files; none where the features are those in the binary.
-    pub features: Vec<Utf8PathBuf>,
+    pub(crate) features: Vec<Utf8PathBuf>,
     /// The scenarios of these features that were not chosen.
-    pub left_out: Vec<PlannedScenario>,
+    pub(crate) left_out: Vec<PlannedScenario>,
     /// Other candidates than the profile's.
-    pub candidates: Option<&'a [String]>,
+    pub(crate) candidates: Option<&'a [String]>,
     /// The user's own registry, as `HOST/ORG`.
-    pub registry: Option<String>,
+    pub(crate) registry: Option<String>,
     /// Whether a release is to be signed off on the run.
-    pub release: bool,
+    pub(crate) release: bool,
     /// Whether anything is to be signed.
-    pub signs: bool,
+    pub(crate) signs: bool,
 }
 
 /// Why a run cannot begin.
 #[derive(Debug, Error)]
-pub enum PrepareError {
+pub(crate) enum PrepareError {
     /// What the user asked for cannot be signed off.
     #[error("the run cannot be signed off")]
     Refused(Vec<Problem>),
@@ -47,9 +47,9 @@ impl From<Problem> for PrepareError {
 
 /// What the record says of the sign-off.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// Where features and profile come from.
-    pub source: SourceTree,
+    pub(crate) source: SourceTree,
     sign_off: SignOff,
     /// What it is the source of.
     paths: Vec<Utf8PathBuf>,
@@ -59,13 +59,13 @@ pub struct Prepared {
 
 impl Prepared {
     /// As it is recorded.
-    pub fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         Event::SignOff(self.sign_off.clone())
     }
 
     /// The sign-off once more, when sources, profile or snapshots are not as they were when the run began. What the run
     /// itself writes is no change: where its folder lies among the sources, only the commit is compared.
-    pub async fn changed(&self, profile: &Profile, out: &Utf8Path) -> Option<Event> {
+    pub(crate) async fn changed(&self, profile: &Profile, out: &Utf8Path) -> Option<Event> {
         let holds_out = |path: &Utf8PathBuf| {
             let path = path.canonicalize_utf8();
             path.is_ok_and(|path| out.starts_with(path))
@@ -102,7 +102,7 @@ impl Prepared {
 ///
 /// # Errors
 /// With all that is wrong, or when the snapshots cannot be read.
-pub async fn prepare(
+pub(crate) async fn prepare(
     request: Request<'_>,
     profile: &Profile,
     folders: &mut AssetFolders,

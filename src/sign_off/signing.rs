@@ -16,15 +16,15 @@ use bootproof_report::attest::{FOLDER, Signer};
 
 /// What is to be signed at a run's end.
 #[derive(Debug, Clone, Default)]
-pub struct SigningRequest {
+pub(crate) struct SigningRequest {
     /// The key, when anything is to be signed.
-    pub signer: Option<Signer>,
+    pub(crate) signer: Option<Signer>,
     /// Whether it is attached to the images in the registry.
-    pub attach: bool,
+    pub(crate) attach: bool,
     /// Where the report will be read.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Other candidates than the profile's.
-    pub candidates: Option<Vec<String>>,
+    pub(crate) candidates: Option<Vec<String>>,
 }
 
 impl SigningRequest {
@@ -32,7 +32,7 @@ impl SigningRequest {
     ///
     /// # Errors
     /// With what could not be signed or attached, and, for a release, why it cannot be signed off.
-    pub async fn sign_results(
+    pub(crate) async fn sign_results(
         &self,
         run: &Run,
         release: bool,
@@ -89,7 +89,7 @@ impl SigningRequest {
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn sign_evidence(&self, out: &Utf8Path) -> Result<Option<String>, String> {
+    pub(crate) fn sign_evidence(&self, out: &Utf8Path) -> Result<Option<String>, String> {
         let Some(signer) = &self.signer else {
             return Ok(None);
         };

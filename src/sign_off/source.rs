@@ -5,7 +5,7 @@ use bootproof_record::SourceTree;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Where these files and folders come from; without any, they are the binary's own.
-pub async fn of(paths: &[Utf8PathBuf]) -> SourceTree {
+pub(crate) async fn of(paths: &[Utf8PathBuf]) -> SourceTree {
     let untracked = |why: String| SourceTree::Untracked { why };
     let mut checkout: Option<Checkout> = None;
     let mut absolute = Vec::new();

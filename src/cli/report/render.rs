@@ -16,7 +16,7 @@ use crate::print_pdf::print_pdf;
 
 /// What is to be rendered.
 #[derive(Debug, Args)]
-pub struct Render {
+pub(crate) struct Render {
     /// Run folders; several become one report, in which the later run's verdict on a scenario counts
     #[arg(value_name = "DIR", required = true)]
     pub(super) runs: Vec<Utf8PathBuf>,
@@ -45,7 +45,7 @@ impl Render {
     ///
     /// # Errors
     /// When a run cannot be read, they do not go together, or a report cannot be written.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let several = self.runs.len() > 1;
         let (runs, problems): (Vec<_>, Vec<_>) = self
             .runs

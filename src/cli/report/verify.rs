@@ -11,7 +11,7 @@ use crate::output::print;
 
 /// What is to be checked.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// The run folder
     #[arg(value_name = "DIR")]
     run: Utf8PathBuf,
@@ -27,7 +27,7 @@ impl Verify {
     ///
     /// # Errors
     /// When the key is not one, or there is no such folder.
-    pub fn execute(self) -> Result<Exit, CliError> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let key = attest::public_key(&self.key)?;
         let verified = verify::verify(&self.run, &key)?;
         let exit = if verified.verified {
