@@ -33,11 +33,11 @@ pub(crate) async fn print_pdf(out: &Utf8Path) -> Result<Utf8PathBuf, String> {
     // Beside it first: what is there already stays whole until the new one is.
     let fresh = page.with_extension("pdf.part");
     let printed = print_with(&page, &fresh, profile.path()).await;
-    let kept = printed.and_then(|()| std::fs::rename(&fresh, &pdf).map_err(fail));
-    if kept.is_err() {
+    let replaced = printed.and_then(|()| std::fs::rename(&fresh, &pdf).map_err(fail));
+    if replaced.is_err() {
         let _ = std::fs::remove_file(&fresh);
     }
-    kept.map(|()| pdf)
+    replaced.map(|()| pdf)
 }
 
 async fn print_with(

@@ -37,8 +37,6 @@ const LONG: &[&str] = &[
     "harness/src/profile.rs",
     "harness/src/profile/resolve.rs",
     "harness/src/ssh/link.rs",
-    "report/src/html/story.rs",
-    "report/src/messages/document.rs",
 ];
 
 /// Tables may be as long as what they list.

@@ -1,4 +1,5 @@
-//! The files a run leaves besides its record: each of a reporter of its own, none of which takes another with it.
+//! The files a run leaves besides its record, each of a reporter of its own. One that fails does not keep the others from
+//! being written.
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -42,8 +43,8 @@ fn rendered(reporter: Reporter, report: &Report) -> Result<String, String> {
         .unwrap_or_else(|_| Err("the reporter panicked".to_owned()))
 }
 
-/// Whether one of the reports lies in a folder and is not what this run is rendered to.
-pub fn is_other(report: &Report, out: &Utf8Path, name: &str) -> bool {
+/// Whether a report in a folder is not what the run is rendered to.
+pub fn is_outdated(report: &Report, out: &Utf8Path, name: &str) -> bool {
     let reporter = REPORTERS.iter().find(|(known, _)| *known == name);
     match (std::fs::read(out.join(name)), reporter) {
         (Ok(found), Some((_, reporter))) => {
@@ -70,12 +71,12 @@ pub fn write(report: &Report, out: &Utf8Path) -> Written {
     written
 }
 
-/// Tells a job on GitHub, where there is one.
+/// Gives annotations and summary to a job on GitHub, where there is one.
 ///
 /// # Errors
 /// In a sentence, when its summary cannot be written.
-pub fn tell_github(report: &Report) -> Result<(), String> {
-    github::tell(report, &markdown::render(report))
+pub fn publish_to_github(report: &Report) -> Result<(), String> {
+    github::publish(report, &markdown::render(report))
         .map_err(|error| format!("the job's summary could not be written: {error}"))
 }
 
@@ -85,7 +86,7 @@ fn run_json(report: &Report) -> Result<String, String> {
     Ok(text + "\n")
 }
 
-/// Writes a file anew as a whole: no half of it is ever seen, and a link in its place is not followed.
+/// Replaces a file as a whole; a link in its place is not followed.
 fn replace(path: &Utf8Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     let mut file = tempfile::Builder::new()
@@ -107,7 +108,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         std::fs::write(path.join(reading::RECORD), DAY).unwrap();
-        let report = Report::of(reading::run(&path).unwrap());
+        let report = Report::of(reading::read_run(&path).unwrap());
         (dir, path, report)
     }
 

@@ -8,10 +8,10 @@ use bootproof_record::Verdict;
 use super::merge::Report;
 use super::summary::Scenario;
 use super::text::{console, plural};
-use super::verdict::{headline, is_unproven, why};
+use super::verdict::{headline, reason};
 
 /// The annotations: workflow commands, one on each line.
-pub fn annotations(report: &Report) -> String {
+pub(crate) fn annotations(report: &Report) -> String {
     let summary = &report.summary;
     let mut text = String::new();
     for scenario in &summary.scenarios {
@@ -26,10 +26,10 @@ pub fn annotations(report: &Report) -> String {
         if let Some(step) = step {
             let _ = writeln!(message, "{} {}", step.keyword, step.text);
         }
-        message.push_str(&why(summary, scenario));
+        message.push_str(&reason(summary, scenario));
         push(&mut text, level, scenario, line, &message);
     }
-    let unproven = summary.scenarios.iter().filter(|s| is_unproven(s)).count();
+    let unproven = summary.unproven().count();
     let outcome = headline(summary);
     if summary.incomplete || (unproven > 0 && outcome.word != "passed") {
         let _ = writeln!(
@@ -46,7 +46,7 @@ pub fn annotations(report: &Report) -> String {
 }
 
 fn push(text: &mut String, level: &str, scenario: &Scenario, line: usize, message: &str) {
-    let title = format!("{}: {}", scenario.word(), scenario.planned.name);
+    let title = format!("{}: {}", scenario.status(), scenario.planned.name);
     let path = scenario.planned.path.trim_start_matches("./");
     let _ = writeln!(
         text,
@@ -70,12 +70,11 @@ fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// What the environment of a job asks for: annotations on standard output, and the summary behind what
-/// `GITHUB_STEP_SUMMARY` holds already.
+/// Prints annotations where `GITHUB_ACTIONS` is `true`, and appends the summary to the file that `GITHUB_STEP_SUMMARY` names.
 ///
 /// # Errors
 /// When the summary's file cannot be written.
-pub fn tell(report: &Report, summary: &str) -> std::io::Result<()> {
+pub(crate) fn publish(report: &Report, summary: &str) -> std::io::Result<()> {
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         let mut out = std::io::stdout();
         out.write_all(annotations(report).as_bytes())?;

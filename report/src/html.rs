@@ -6,7 +6,7 @@ mod embed;
 mod head;
 mod picture;
 mod scenarios;
-mod story;
+mod timeline;
 
 use askama::Template;
 use base64::Engine as _;
@@ -16,20 +16,20 @@ use sha2::{Digest as _, Sha256};
 use super::merge::Report;
 use embed::{Body, Embedder, Piece};
 
-/// The only script: what is folded is shown in print. The page is whole without it.
+/// The only script: it unfolds everything for printing. The page is complete without it.
 const SCRIPT: &str = include_str!("../templates/report.js");
 
-/// The page.
+/// The page, as its template is filled in.
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Whole {
+struct Document {
     head: head::Head,
-    timelines: Vec<story::Timeline>,
-    containers: Vec<story::Timeline>,
+    timelines: Vec<timeline::Timeline>,
+    containers: Vec<timeline::Timeline>,
     features: Vec<scenarios::Feature>,
-    timing: Vec<charts::Bar>,
+    timing: Vec<charts::TimingBar>,
     wall: String,
-    courses: Vec<charts::Course>,
+    gantt_charts: Vec<charts::GanttChart>,
     loose: Vec<Piece>,
     warnings: Vec<String>,
     script: &'static str,
@@ -40,26 +40,26 @@ struct Whole {
 ///
 /// # Errors
 /// When the template cannot be filled in.
-pub fn render(report: &Report) -> Result<String, askama::Error> {
+pub(crate) fn render(report: &Report) -> Result<String, askama::Error> {
     let summary = &report.summary;
     let mut embedder = Embedder::new(report);
-    // What did not pass has the first right to the page's room, and pictures before long texts.
+    // Room in the page goes first to what did not pass.
     let features = scenarios::features(summary, &mut embedder);
-    let timelines = story::machines(summary, &mut embedder);
-    let containers = story::containers(summary, &mut embedder);
+    let timelines = timeline::machines(summary, &mut embedder);
+    let containers = timeline::containers(summary, &mut embedder);
     let loose = summary
         .attachments
         .iter()
         .flat_map(|attachment| embedder.pieces(attachment))
         .collect();
-    let page = Whole {
+    let page = Document {
         head: head::Head::of(summary),
         timelines,
         containers,
         features,
         timing: charts::timing(summary),
         wall: super::paint::duration(summary.seconds),
-        courses: charts::courses(summary),
+        gantt_charts: charts::gantt_charts(summary),
         loose,
         warnings: summary
             .warnings
@@ -70,13 +70,13 @@ pub fn render(report: &Report) -> Result<String, askama::Error> {
         script_digest: STANDARD.encode(Sha256::digest(SCRIPT.as_bytes())),
     }
     .render()?;
-    // Names of features and machines are anybody's as well.
+    // Names of features and machines are of unknown origin as well.
     Ok(super::text::visible(&page))
 }
 
-/// The class of a verdict's word.
-fn class_of(word: &str) -> String {
-    format!("v-{}", word.replace(' ', "-"))
+/// The class of a status.
+fn class_of(status: &str) -> String {
+    format!("v-{}", status.replace(' ', "-"))
 }
 
 /// The place of a scenario in the page.

@@ -1,6 +1,6 @@
 //! `junit.xml`: a suite for each feature, a case for each scenario.
 //!
-//! The schema knows three outcomes besides a pass, and six are to be told:
+//! The schema knows three outcomes besides a pass, and there are six:
 //! failed is a `failure`, error an `error`; blocked is an `error` of the type `blocked`, since nothing that hides a red
 //! scenario may look harmless, unless what it starts from was only skipped: then it is `skipped` as well. A scenario
 //! without a verdict is an `error` of the type `unfinished` or `not run`.
@@ -18,24 +18,18 @@ use super::merge::Report;
 use super::paint::duration;
 use super::summary::{Attempt, RunSummary, Scenario, Step};
 use super::text::{console, visible};
-use super::verdict::{blocked_by_a_skip, why};
+use super::verdict::{is_blocked_by_skip, reason};
 
 /// The file's text.
 ///
 /// # Errors
 /// When the library cannot write it.
-pub fn render(report: &Report) -> Result<String, SerializeError> {
+pub(crate) fn render(report: &Report) -> Result<String, SerializeError> {
     let summary = &report.summary;
     let mut suites = Suites::new("bootproof");
     suites.set_time(seconds(summary.seconds));
-    let mut paths: Vec<&str> = Vec::new();
-    for scenario in &summary.scenarios {
-        if !paths.contains(&scenario.planned.path.as_str()) {
-            paths.push(&scenario.planned.path);
-        }
-    }
-    for path in paths {
-        suites.add_test_suite(suite(summary, path));
+    for scenarios in summary.by_feature() {
+        suites.add_test_suite(suite(summary, scenarios));
     }
     let skipped = suites.skipped;
     Ok(without_skipped(&suites.to_string()?, skipped))
@@ -46,15 +40,11 @@ fn without_skipped(text: &str, skipped: usize) -> String {
     text.replacen(&format!(" skipped=\"{skipped}\""), "", 1)
 }
 
-fn suite(summary: &RunSummary, path: &str) -> TestSuite {
-    let mine: Vec<&Scenario> = summary
-        .scenarios
-        .iter()
-        .filter(|s| s.planned.path == path)
-        .collect();
-    let name = mine.first().map_or(path, |s| s.planned.feature.as_str());
+fn suite(summary: &RunSummary, scenarios: &[Scenario]) -> TestSuite {
+    let first = scenarios.first().map(|scenario| &scenario.planned);
+    let name = first.map_or("", |planned| planned.feature.as_str());
     let mut suite = TestSuite::new(visible(name));
-    let began = mine.iter().filter_map(|s| s.began).min();
+    let began = scenarios.iter().filter_map(|s| s.began).min();
     let began = began.unwrap_or(summary.began);
     // The schema's time has no zone; it is UTC.
     let began = began.strftime("%Y-%m-%dT%H:%M:%S").to_string();
@@ -62,11 +52,11 @@ fn suite(summary: &RunSummary, path: &str) -> TestSuite {
     suite
         .extra
         .insert("hostname".into(), summary.by.host.as_str().into());
-    suite.set_time(seconds(mine.iter().map(|s| s.seconds).sum()));
+    suite.set_time(seconds(scenarios.iter().map(|s| s.seconds).sum()));
     for (name, value) in properties(summary) {
         suite.add_property(Property::new(name, value));
     }
-    suite.add_test_cases(mine.into_iter().map(|s| case(summary, s)));
+    suite.add_test_cases(scenarios.iter().map(|s| case(summary, s)));
     suite
 }
 
@@ -79,14 +69,8 @@ fn properties(summary: &RunSummary) -> Vec<(&'static str, String)> {
         ("accel", summary.by.accel.clone()),
         ("host", summary.by.host_os.clone()),
     ];
-    let mut clients: Vec<&String> = summary
-        .machines
-        .iter()
-        .filter_map(|m| m.client.as_ref())
-        .collect();
-    clients.sort();
-    clients.dedup();
-    properties.extend(clients.into_iter().map(|c| ("client", c.clone())));
+    let clients = summary.clients().into_iter();
+    properties.extend(clients.map(|c| ("client", c.to_owned())));
     properties
 }
 
@@ -98,9 +82,9 @@ fn case(summary: &RunSummary, scenario: &Scenario) -> TestCase {
     let mut case = TestCase::new(visible(&scenario.planned.name), status);
     case.set_classname(class(&scenario.planned.path));
     case.set_time(seconds(scenario.seconds));
-    let told = told(scenario);
-    if !told.is_empty() {
-        case.set_system_out(told);
+    let out = system_out(scenario);
+    if !out.is_empty() {
+        case.set_system_out(out);
     }
     case
 }
@@ -112,19 +96,19 @@ fn class(path: &str) -> String {
 }
 
 fn status(summary: &RunSummary, scenario: &Scenario) -> TestCaseStatus {
-    let reason = console(&why(summary, scenario));
+    let reason = console(&reason(summary, scenario));
     let not_passed = |kind, of_type: &str| {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_type(of_type);
         status.set_message(reason.lines().next().unwrap_or_default());
-        status.set_description(place_and(scenario, &reason));
+        status.set_description(description(scenario, &reason));
         status
     };
     match scenario.verdict {
         Some(Verdict::Passed | Verdict::Flaky) => TestCaseStatus::success(),
         Some(Verdict::Failed) => not_passed(NonSuccessKind::Failure, "failed"),
         Some(Verdict::Error) => not_passed(NonSuccessKind::Error, "error"),
-        Some(Verdict::Blocked) if !blocked_by_a_skip(summary, scenario) => {
+        Some(Verdict::Blocked) if !is_blocked_by_skip(summary, scenario) => {
             not_passed(NonSuccessKind::Error, "blocked")
         }
         Some(Verdict::Blocked | Verdict::Skipped) => {
@@ -132,12 +116,12 @@ fn status(summary: &RunSummary, scenario: &Scenario) -> TestCaseStatus {
             status.set_message(reason);
             status
         }
-        None => not_passed(NonSuccessKind::Error, scenario.word()),
+        None => not_passed(NonSuccessKind::Error, scenario.status()),
     }
 }
 
 /// Where it did not pass, why, and which files show it.
-fn place_and(scenario: &Scenario, reason: &str) -> String {
+fn description(scenario: &Scenario, reason: &str) -> String {
     let mut text = String::new();
     if let Some(step) = scenario.failing_step() {
         let _ = writeln!(
@@ -166,22 +150,22 @@ fn rerun(attempt: &Attempt) -> Option<TestRerun> {
     let mut rerun = TestRerun::new(kind);
     let reason = console(attempt.reason.as_deref().unwrap_or_default());
     rerun.set_message(reason.lines().next().unwrap_or_default());
-    rerun.set_type(attempt.verdict.map_or("unfinished", Verdict::as_str));
+    rerun.set_type(attempt.status());
     rerun.set_stack_trace(reason);
     rerun.set_system_out(steps(&attempt.steps));
     Some(rerun)
 }
 
-/// The steps, each with its verdict and time; before them what another run said of the scenario.
-fn told(scenario: &Scenario) -> String {
+/// The steps, each with its verdict and time; before them the scenario's verdict in earlier runs.
+fn system_out(scenario: &Scenario) -> String {
     let mut text = String::new();
     for attempt in scenario.earlier.iter().filter(|a| a.run != scenario.run) {
         let _ = writeln!(
             text,
             "{} in the earlier run {}, {} in the run {}",
-            attempt.verdict.map_or("unfinished", Verdict::as_str),
+            attempt.status(),
             attempt.run.as_deref().unwrap_or("?"),
-            scenario.word(),
+            scenario.status(),
             scenario.run.as_deref().unwrap_or("?"),
         );
     }
@@ -192,7 +176,7 @@ fn told(scenario: &Scenario) -> String {
 fn steps(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
-        let word = step.verdict.map_or("unfinished", Verdict::as_str);
+        let word = step.status();
         let took = duration(step.seconds);
         let _ = writeln!(
             text,

@@ -1,16 +1,16 @@
-//! What a run says at its end: what did not pass, where, why, what to look at, what to type.
+//! The last screen of a run: what did not pass, where, why, what to look at, what to type.
 
 mod boots;
 mod unproven;
 
 use std::fmt::Write as _;
 
-use bootproof_record::{Verdict, quote};
+use bootproof_record::Verdict;
 
 use super::paint::{Paint, duration};
+use super::rerun::rerun_command;
 use super::summary::{Attachment, NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::timing::Row;
-use super::verdict::is_unproven;
 
 /// How many lines of a reason are shown; the record holds all of it.
 const REASON_LINES: usize = 14;
@@ -18,24 +18,14 @@ const REASON_LINES: usize = 14;
 /// From how many files on a folder is named once.
 const FOLDED: usize = 3;
 
-/// The options that make a run another one; those that choose scenarios, or say where evidence goes, do not.
-const CARRIED: [&str; 6] = [
-    "--profile",
-    "--accel",
-    "--registry",
-    "--authfile",
-    "--registry-ca",
-    "--timeout-scale",
-];
-
 /// The last screen of a run.
 pub fn render(summary: &RunSummary, out: &str, paint: Paint) -> String {
     let mut text = String::new();
     boots::table(&mut text, summary, paint);
     timing(&mut text, &summary.timing, summary.seconds, paint);
     for scenario in &summary.scenarios {
-        if !is_unproven(scenario) && scenario.verdict != Some(Verdict::Passed) {
-            did_not_pass(&mut text, scenario, &summary.arguments, out, paint);
+        if !scenario.is_unproven() && scenario.verdict != Some(Verdict::Passed) {
+            add_failure(&mut text, scenario, &summary.arguments, out, paint);
         }
     }
     unproven::list(&mut text, summary, paint);
@@ -66,7 +56,7 @@ fn counts(summary: &RunSummary, paint: Paint) -> String {
         Verdict::Flaky,
         Verdict::Passed,
     ];
-    let of = |word: &str| summary.counts.get(word).copied().unwrap_or(0);
+    let of = |status: &str| summary.count_of(status);
     let mut parts: Vec<String> = ORDER
         .into_iter()
         .filter(|verdict| of(verdict.as_str()) > 0)
@@ -89,7 +79,8 @@ fn counts(summary: &RunSummary, paint: Paint) -> String {
     )
 }
 
-fn did_not_pass(
+/// A scenario that did not pass: where, why, what to look at, what to type.
+fn add_failure(
     text: &mut String,
     scenario: &Scenario,
     arguments: &[String],
@@ -118,13 +109,13 @@ fn did_not_pass(
             let _ = writeln!(text, "  {}", planned.id);
         }
     }
-    for line in shown(scenario.reason.as_deref().unwrap_or_default()) {
+    for line in shorten_reason(scenario.reason.as_deref().unwrap_or_default()) {
         let _ = writeln!(text, "  {line}");
     }
     for line in files(&scenario.attachments, out) {
         let _ = writeln!(text, "  {}", paint.dim(&line));
     }
-    let _ = writeln!(text, "  again: {}", again(&planned.id, arguments));
+    let _ = writeln!(text, "  again: {}", rerun_command(&planned.id, arguments));
 }
 
 /// Where the evidence is: a folder of many files is named once, with what is in it.
@@ -135,7 +126,7 @@ fn files(attachments: &[Attachment], out: &str) -> Vec<String> {
             .map(|(f, n)| (f.to_owned(), n.to_owned()))
     };
     let mut lines = Vec::new();
-    let mut told: Vec<String> = Vec::new();
+    let mut named: Vec<String> = Vec::new();
     for attachment in attachments {
         let Some((folder, _)) = place(attachment) else {
             lines.push(format!("{}: {out}/{}", attachment.name, attachment.path));
@@ -148,44 +139,25 @@ fn files(attachments: &[Attachment], out: &str) -> Vec<String> {
         let names: Vec<String> = with_it.map(|(_, name)| name).collect();
         if names.len() < FOLDED {
             lines.push(format!("{}: {out}/{}", attachment.name, attachment.path));
-        } else if !told.contains(&folder) {
+        } else if !named.contains(&folder) {
             lines.push(format!("{out}/{folder}: {}", names.join(", ")));
-            told.push(folder);
+            named.push(folder);
         }
     }
     lines
 }
 
-/// The command that runs a scenario again as it was run, with what it starts from, and keeps its machine to look inside.
-pub fn again(id: &str, arguments: &[String]) -> String {
-    let mut words = vec!["bootproof".to_owned(), "run".to_owned(), quote(id)];
-    let mut given = arguments.iter();
-    while let Some(argument) = given.next() {
-        let name = argument
-            .split_once('=')
-            .map_or(argument.as_str(), |(name, _)| name);
-        if CARRIED.contains(&name) {
-            words.push(quote(argument));
-            if name == argument {
-                words.extend(given.next().map(|value| quote(value)));
-            }
-        }
-    }
-    words.extend(["--keep".to_owned(), "on-failure".to_owned()]);
-    words.join(" ")
-}
-
 /// The beginning and the end of a long reason.
-fn shown(reason: &str) -> Vec<&str> {
+fn shorten_reason(reason: &str) -> Vec<&str> {
     let lines: Vec<&str> = reason.lines().collect();
     if lines.len() <= REASON_LINES {
         return lines;
     }
     let tail = lines.len() - (REASON_LINES - 3);
-    let mut kept = lines[..2].to_vec();
-    kept.push("…");
-    kept.extend(&lines[tail..]);
-    kept
+    let mut short = lines[..2].to_vec();
+    short.push("…");
+    short.extend(&lines[tail..]);
+    short
 }
 
 fn timing(text: &mut String, rows: &[Row], wall: f64, paint: Paint) {
@@ -322,29 +294,9 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_is_run_again_as_it_was() {
-        let given = [
-            "run",
-            "features",
-            "--profile",
-            "my profile.toml",
-            "--jobs",
-            "2",
-            "--accel=tcg",
-            "--out",
-            "x",
-        ];
-        let given: Vec<String> = given.into_iter().map(str::to_owned).collect();
-        assert_eq!(
-            again("features/a.feature:7", &given),
-            "bootproof run features/a.feature:7 --profile 'my profile.toml' --accel=tcg --keep on-failure"
-        );
-    }
-
-    #[test]
     fn a_long_reason_keeps_its_beginning_and_its_end() {
         let reason: String = (0..40).map(|n| format!("line {n}\n")).collect();
-        let lines = shown(&reason);
+        let lines = shorten_reason(&reason);
         assert_eq!(lines.len(), REASON_LINES);
         assert_eq!((lines[0], lines[2], lines[13]), ("line 0", "…", "line 39"));
     }

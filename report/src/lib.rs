@@ -6,32 +6,36 @@
 //!
 //! | to read or change | go to |
 //! |---|---|
-//! | a run from its folder | [`reading`], [`lines`], [`folder`] |
-//! | what the events come to, `run.json` | [`summary`], [`timing`], [`outcome`], [`verdict`] |
+//! | a run from its folder | [`reading`], `lines` (the record's), [`folder`] (files of evidence) |
+//! | what the events come to, `run.json` | [`summary`], [`timing`] |
 //! | several runs as one report | [`merge`] |
-//! | the terminal, during a run and at its end | [`live`], [`last_screen`], [`paint`] |
-//! | the files of a report | [`files`], [`html`], [`junit`], [`messages`], [`markdown`], [`github`] |
+//! | a run's outcome, the reason of a verdict | [`outcome`], [`verdict`] |
+//! | the terminal, during a run and at its end | [`live`], [`last_screen`], [`paint`], `rerun` (the command to type) |
+//! | the files of a report | [`files`], and one module for each format: `html`, `junit`, `messages`, `markdown`, `github` |
 //! | text of unknown origin | [`text`] |
 //! | statements, signatures, their verification | [`attest`] |
 //!
-//! A reporter is a function from a [`merge::Report`] to a text, named in [`files`]. It reads the summary, never the events,
-//! and files of evidence only through the report's folder.
+//! Events are folded in one place, [`summary::Fold`]; reporters read the summary, never the events, and files of evidence
+//! only through [`folder::Folder`]. A reporter is a function from a [`merge::Report`] to a text, named in [`files`].
+
+#![warn(unreachable_pub)]
 
 pub mod attest;
 pub mod files;
 pub mod folder;
-pub mod github;
-pub mod html;
-pub mod junit;
+mod github;
+mod html;
+mod junit;
 pub mod last_screen;
-pub mod lines;
+mod lines;
 pub mod live;
-pub mod markdown;
+mod markdown;
 pub mod merge;
-pub mod messages;
+mod messages;
 pub mod outcome;
 pub mod paint;
 pub mod reading;
+mod rerun;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod summary;

@@ -7,7 +7,7 @@ const NAMED: usize = 8;
 
 /// The lines of a record.
 #[derive(Debug, Default)]
-pub struct RecordLines {
+pub(crate) struct RecordLines {
     /// The events that could be read.
     pub events: Vec<Envelope>,
     /// What is wrong with the rest, in one sentence each.
@@ -17,7 +17,7 @@ pub struct RecordLines {
 impl RecordLines {
     /// Reads a record's lines. A last line that a crash cut short is left out: the run's end is missing anyway.
     #[must_use]
-    pub fn read(record: &[u8]) -> Self {
+    pub(crate) fn read(record: &[u8]) -> Self {
         let mut read = Self::default();
         let mut unread: Vec<usize> = Vec::new();
         let mut next: Option<u64> = None;

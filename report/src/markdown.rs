@@ -6,20 +6,15 @@ use bootproof_record::Verdict;
 
 use super::merge::Report;
 use super::paint::duration;
-use super::summary::{Image, NOT_RUN, RunSummary, Scenario, UNFINISHED};
+use super::summary::{Image, RunSummary, Scenario};
 use super::text::{console, moment, plural, short_digest, short_image};
-use super::verdict::{headline, is_unproven, was_not_green, why};
+use super::verdict::{STATUSES, headline, reason};
 
 /// How many lines of a reason are shown; the report has all of them.
 const REASON_LINES: usize = 20;
 
-/// The words for outcomes, worst first.
-pub const WORDS: [&str; 8] = [
-    "failed", "error", UNFINISHED, NOT_RUN, "blocked", "skipped", "flaky", "passed",
-];
-
 /// The file's text.
-pub fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let summary = &report.summary;
     let mut text = String::new();
     let headline = headline(summary);
@@ -49,9 +44,9 @@ pub fn render(report: &Report) -> String {
         summary.run.replace('+', ", "),
     );
     counts(&mut text, summary);
-    not_passed(&mut text, summary);
+    failures(&mut text, summary);
     unproven(&mut text, summary);
-    flaky(&mut text, summary);
+    repeats(&mut text, summary);
     images(&mut text, summary);
     boots(&mut text, summary);
     if !summary.warnings.is_empty() {
@@ -74,13 +69,19 @@ fn sign(word: &str) -> &'static str {
 }
 
 fn counts(text: &mut String, summary: &RunSummary) {
-    let present: Vec<&str> = WORDS.into_iter().filter(|w| summary.of(w) > 0).collect();
+    let present: Vec<&str> = STATUSES
+        .into_iter()
+        .filter(|w| summary.count_of(w) > 0)
+        .collect();
     if present.is_empty() {
         return;
     }
     let _ = writeln!(text, "| {} | in all |", present.join(" | "));
     let _ = writeln!(text, "|{}", "---:|".repeat(present.len() + 1));
-    let numbers: Vec<String> = present.iter().map(|w| summary.of(w).to_string()).collect();
+    let numbers: Vec<String> = present
+        .iter()
+        .map(|w| summary.count_of(w).to_string())
+        .collect();
     let _ = writeln!(
         text,
         "| {} | {} |\n",
@@ -89,7 +90,7 @@ fn counts(text: &mut String, summary: &RunSummary) {
     );
 }
 
-fn not_passed(text: &mut String, summary: &RunSummary) {
+fn failures(text: &mut String, summary: &RunSummary) {
     for scenario in &summary.scenarios {
         if !matches!(scenario.verdict, Some(Verdict::Failed | Verdict::Error)) {
             continue;
@@ -97,7 +98,7 @@ fn not_passed(text: &mut String, summary: &RunSummary) {
         let _ = writeln!(
             text,
             "### {}: {}\n",
-            scenario.word(),
+            scenario.status(),
             escape(&scenario.planned.name)
         );
         match scenario.failing_step() {
@@ -113,7 +114,7 @@ fn not_passed(text: &mut String, summary: &RunSummary) {
             }
             None => drop(writeln!(text, "`{}`\n", scenario.planned.id)),
         }
-        let reason = console(&why(summary, scenario));
+        let reason = console(&reason(summary, scenario));
         let (reason, _) = super::text::cut(&reason, 4, REASON_LINES - 5);
         text.push_str(&fenced(&reason));
     }
@@ -131,11 +132,7 @@ fn fenced(content: &str) -> String {
 }
 
 fn unproven(text: &mut String, summary: &RunSummary) {
-    let unproven: Vec<&Scenario> = summary
-        .scenarios
-        .iter()
-        .filter(|s| is_unproven(s))
-        .collect();
+    let unproven: Vec<&Scenario> = summary.unproven().collect();
     if unproven.is_empty() {
         return;
     }
@@ -145,11 +142,11 @@ fn unproven(text: &mut String, summary: &RunSummary) {
         plural(unproven.len(), "scenario")
     );
     for scenario in unproven {
-        let reason = why(summary, scenario);
+        let reason = reason(summary, scenario);
         let _ = writeln!(
             text,
             "- **{}** {}: {}",
-            scenario.word(),
+            scenario.status(),
             escape(&scenario.planned.name),
             escape(reason.lines().next().unwrap_or_default())
         );
@@ -157,11 +154,11 @@ fn unproven(text: &mut String, summary: &RunSummary) {
     text.push('\n');
 }
 
-fn flaky(text: &mut String, summary: &RunSummary) {
+fn repeats(text: &mut String, summary: &RunSummary) {
     let repeated: Vec<&Scenario> = summary
         .scenarios
         .iter()
-        .filter(|s| was_not_green(s))
+        .filter(|s| s.has_earlier_failures())
         .collect();
     if repeated.is_empty() {
         return;
@@ -170,7 +167,7 @@ fn flaky(text: &mut String, summary: &RunSummary) {
     for scenario in repeated {
         let _ = write!(text, "- {}: ", escape(&scenario.planned.name));
         for attempt in &scenario.earlier {
-            let word = attempt.verdict.map_or(UNFINISHED, Verdict::as_str);
+            let word = attempt.status();
             let _ = write!(text, "{word}");
             if let Some(run) = attempt.run.as_ref().filter(|_| attempt.run != scenario.run) {
                 let _ = write!(text, " in run {run}");
@@ -181,13 +178,13 @@ fn flaky(text: &mut String, summary: &RunSummary) {
             }
             text.push_str(", then ");
         }
-        let _ = writeln!(text, "**{}**", scenario.word());
+        let _ = writeln!(text, "**{}**", scenario.status());
     }
     text.push('\n');
 }
 
 fn images(text: &mut String, summary: &RunSummary) {
-    let pushed: Vec<&Image> = distinct(summary);
+    let pushed: Vec<&Image> = summary.pushed_images();
     if pushed.is_empty() {
         return;
     }
@@ -199,54 +196,24 @@ fn images(text: &mut String, summary: &RunSummary) {
             "| {} | {} | `{digest}` | {} |",
             escape(image.reference.as_deref().unwrap_or(&image.image)),
             escape(&image.tags.join(", ")),
-            booted(summary, digest),
+            summary.boot_count(digest),
         );
     }
     text.push('\n');
 }
 
-/// The images pushed, each digest of a name once with all its tags.
-pub fn distinct(summary: &RunSummary) -> Vec<&Image> {
-    let mut seen: Vec<&Image> = Vec::new();
-    for image in summary.images.iter().filter(|i| i.digest.is_some()) {
-        let same = seen
-            .iter_mut()
-            .find(|known| known.digest == image.digest && known.reference == image.reference);
-        match same {
-            // The entry with more tags says more.
-            Some(known) if known.tags.len() < image.tags.len() => *known = image,
-            Some(_) => {}
-            None => seen.push(image),
-        }
-    }
-    seen
-}
-
-/// How often a digest was booted.
-pub fn booted(summary: &RunSummary, digest: &str) -> usize {
-    let boots = summary.machines.iter().flat_map(|m| &m.boots);
-    boots
-        .filter(|boot| boot.seen.digest.as_deref() == Some(digest))
-        .count()
-}
-
 fn boots(text: &mut String, summary: &RunSummary) {
-    let mut boots: Vec<_> = summary
-        .machines
-        .iter()
-        .flat_map(|m| m.boots.iter().map(move |b| (m, b)))
-        .collect();
+    let boots = summary.boots();
     if boots.is_empty() {
         return;
     }
-    boots.sort_by_key(|(_, boot)| boot.at);
     let _ = writeln!(
         text,
         "<details><summary>{}</summary>\n\n| machine | booted | digest | OS | up after | page away | failed units | in |\n|---|---|---|---|---:|---:|---|---|",
         plural(boots.len(), "boot")
     );
     for (machine, boot) in boots {
-        let seen = &boot.seen;
+        let observed = &boot.observed;
         let scenario = boot.scenario.as_deref().unwrap_or_default();
         let name = summary
             .scenario(scenario)
@@ -255,17 +222,22 @@ fn boots(text: &mut String, summary: &RunSummary) {
             text,
             "| {} | {} | `{}` | {} | {}{} | {} | {} | {} |",
             escape(&machine.machine),
-            escape(seen.image.as_deref().map_or("?", short_image)),
-            seen.digest.as_deref().map(short_digest).unwrap_or_default(),
+            escape(observed.image.as_deref().map_or("?", short_image)),
+            observed
+                .digest
+                .as_deref()
+                .map(short_digest)
+                .unwrap_or_default(),
             escape(
-                seen.os_release
+                observed
+                    .os_release
                     .get("VERSION_ID")
                     .map_or("?", String::as_str)
             ),
-            if seen.soft { "soft " } else { "" },
-            duration(seen.seconds_to_reachable),
-            seen.page_down_seconds.map(duration).unwrap_or_default(),
-            escape(&seen.failed_units.join(", ")),
+            if observed.soft { "soft " } else { "" },
+            duration(observed.seconds_to_reachable),
+            observed.page_down_seconds.map(duration).unwrap_or_default(),
+            escape(&observed.failed_units.join(", ")),
             escape(name),
         );
     }
@@ -273,24 +245,24 @@ fn boots(text: &mut String, summary: &RunSummary) {
 }
 
 /// Text as it is to be read, whatever it holds; on one line.
-pub fn escape(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for c in console(text).chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' | '$' => {
-                shown.push('\\');
-                shown.push(c);
+                escaped.push('\\');
+                escaped.push(c);
             }
-            '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
-            '&' => shown.push_str("&amp;"),
-            // No mention of anybody, no link to an issue.
-            '@' => shown.push_str("&#64;"),
-            '\n' => shown.push_str("<br>"),
-            c => shown.push(c),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            // GitHub would make a mention of it.
+            '@' => escaped.push_str("&#64;"),
+            '\n' => escaped.push_str("<br>"),
+            c => escaped.push(c),
         }
     }
-    shown
+    escaped
 }
 
 #[cfg(test)]

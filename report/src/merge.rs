@@ -41,7 +41,7 @@ impl Report {
         let mut problems = Vec::new();
         for (place, later) in runs.iter().enumerate() {
             for earlier in &runs[..place] {
-                problems.extend(at_odds(earlier, later));
+                problems.extend(incompatibilities(earlier, later));
             }
         }
         if !problems.is_empty() {
@@ -52,7 +52,7 @@ impl Report {
             .map(|run| (run.summary.run.clone(), run.folder.clone()))
             .collect();
         let summaries: Vec<RunSummary> = runs.into_iter().map(|run| run.summary).collect();
-        let mut merged = summaries.into_iter().map(marked);
+        let mut merged = summaries.into_iter().map(with_run_ids);
         let Some(mut summary) = merged.next() else {
             return Err(vec![Problem::new("DIR", "no run to report")]);
         };
@@ -76,7 +76,7 @@ impl Report {
 }
 
 /// Why two runs cannot be one report; all of it.
-fn at_odds(earlier: &Run, later: &Run) -> Vec<Problem> {
+fn incompatibilities(earlier: &Run, later: &Run) -> Vec<Problem> {
     let (one, two) = (&earlier.summary, &later.summary);
     let (here, there) = (&earlier.folder.given, &later.folder.given);
     let problem = |message: String, help: &str| Problem::new(there.as_str(), message).help(help);
@@ -128,7 +128,7 @@ fn at_odds(earlier: &Run, later: &Run) -> Vec<Problem> {
 }
 
 /// A summary whose parts say which run they are of.
-fn marked(mut summary: RunSummary) -> RunSummary {
+fn with_run_ids(mut summary: RunSummary) -> RunSummary {
     let run = Some(summary.run.clone());
     for scenario in &mut summary.scenarios {
         scenario.run.clone_from(&run);
@@ -188,8 +188,8 @@ fn add(summary: &mut RunSummary, later: RunSummary) {
             .iter_mut()
             .find(|known| known.planned.id == scenario.planned.id);
         match same {
-            Some(known) => *known = after(known.clone(), scenario),
-            None => place(&mut summary.scenarios, scenario),
+            Some(known) => *known = merge_scenario(known.clone(), scenario),
+            None => insert_in_order(&mut summary.scenarios, scenario),
         }
     }
     summary.images.extend(later.images);
@@ -210,14 +210,13 @@ fn add(summary: &mut RunSummary, later: RunSummary) {
     summary.timing.sort_by_key(Row::place);
 }
 
-/// A scenario of a later run; one that has no verdict there, or did not get to run, leaves what an earlier run has seen
-/// standing.
-fn after(mut earlier: Scenario, mut later: Scenario) -> Scenario {
-    let kept_from_running = |scenario: &Scenario| {
+/// A scenario of two runs: the later verdict counts, unless it has none there or did not run.
+fn merge_scenario(mut earlier: Scenario, mut later: Scenario) -> Scenario {
+    let did_not_run = |scenario: &Scenario| {
         let verdict = scenario.verdict;
         matches!(verdict, None | Some(Verdict::Skipped | Verdict::Blocked))
     };
-    if later.verdict.is_none() || kept_from_running(&later) && !kept_from_running(&earlier) {
+    if later.verdict.is_none() || did_not_run(&later) && !did_not_run(&earlier) {
         if later.attempts > 0 {
             earlier.earlier.push(later.as_attempt());
             earlier.attachments.extend(later.attachments);
@@ -236,7 +235,7 @@ fn after(mut earlier: Scenario, mut later: Scenario) -> Scenario {
 }
 
 /// Puts a scenario where its feature's others are, by line.
-fn place(scenarios: &mut Vec<Scenario>, scenario: Scenario) {
+fn insert_in_order(scenarios: &mut Vec<Scenario>, scenario: Scenario) {
     let mine = |known: &Scenario| known.planned.path == scenario.planned.path;
     let at = match scenarios.iter().rposition(mine) {
         Some(last) => scenarios[..=last]
@@ -283,20 +282,25 @@ fn conclude(summary: &mut RunSummary) {
         ));
     }
     summary.incomplete = unfinished;
-    let of = |verdict: Verdict| summary.of(verdict.as_str());
+    let of = |verdict: Verdict| summary.count_of(verdict.as_str());
     let tally = Tally {
         interrupted: false,
         passed: of(Verdict::Passed),
         flaky: of(Verdict::Flaky),
         failed: of(Verdict::Failed),
-        errors: of(Verdict::Error) + summary.runs.iter().filter(|part| of_its_own(part)).count(),
+        errors: of(Verdict::Error)
+            + summary
+                .runs
+                .iter()
+                .filter(|part| has_own_error(part))
+                .count(),
         release: summary.release,
     };
     summary.exit_code = (!unfinished).then(|| tally.outcome().exit_code());
 }
 
 /// Whether a run ended in an error that no scenario has: something left behind, a record with a hole.
-fn of_its_own(part: &Part) -> bool {
+fn has_own_error(part: &Part) -> bool {
     let of = |verdict: Verdict| part.counts.get(verdict.as_str()).copied().unwrap_or(0);
     let flaky = part.release && of(Verdict::Flaky) > 0;
     part.exit_code == Some(RunOutcome::Error.exit_code()) && of(Verdict::Error) == 0 && !flaky

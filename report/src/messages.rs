@@ -34,7 +34,7 @@ impl Ids {
 }
 
 /// The file's text: one message on each line.
-pub fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let mut text = String::new();
     for message in messages(report) {
         text.push_str(&message.to_string());
@@ -85,7 +85,8 @@ fn messages(report: &Report) -> Vec<Value> {
         "sourceReference": {"uri": "bootproof"},
         "type": "AFTER_TEST_CASE",
     }}));
-    messages.push(json!({"testRunStarted": {"id": RUN, "timestamp": stamp(summary.began)}}));
+    messages
+        .push(json!({"testRunStarted": {"id": RUN, "timestamp": timestamp_value(summary.began)}}));
     for scenario in &summary.scenarios {
         if let Some(pickle) = pickles.get(&scenario.planned.id) {
             messages.extend(outcome::of(report, scenario, pickle, &mut ids));
@@ -103,23 +104,23 @@ fn messages(report: &Report) -> Vec<Value> {
         "testRunStartedId": RUN,
         "success": outcome.word == "passed",
         "message": message,
-        "timestamp": stamp(summary.ended),
+        "timestamp": timestamp_value(summary.ended),
     }}));
     messages
 }
 
-fn stamp(at: Timestamp) -> Value {
+fn timestamp_value(at: Timestamp) -> Value {
     json!({"seconds": at.as_second(), "nanos": at.subsec_nanosecond()})
 }
 
 /// A duration; its parts are whole numbers.
-fn lasting(seconds: f64) -> Value {
+fn duration_value(seconds: f64) -> Value {
     let lasting = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
     json!({"seconds": lasting.as_secs(), "nanos": lasting.subsec_nanos()})
 }
 
 /// A moment that is so many seconds after another.
-fn after(at: Timestamp, seconds: f64) -> Timestamp {
+fn add_seconds(at: Timestamp, seconds: f64) -> Timestamp {
     let lasting = jiff::SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
     at.checked_add(lasting).unwrap_or(at)
 }

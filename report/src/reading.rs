@@ -27,14 +27,14 @@ pub struct Run {
 ///
 /// # Errors
 /// When there is no such folder, it holds no record, or the record is none this bootproof reads.
-pub fn run(given: &Utf8Path) -> Result<Run, Problem> {
+pub fn read_run(given: &Utf8Path) -> Result<Run, Problem> {
     let folder = Folder::open(given)?;
     let file = given.join(RECORD);
     let bytes = std::fs::read(folder.root().join(RECORD)).map_err(|error| {
         Problem::new(file.as_str(), format!("the run's record cannot be read: {error}"))
             .help("give the folder that `bootproof run --out` wrote to; its last line names it as \"evidence\"")
     })?;
-    begins_a_run(file.as_str(), &bytes)?;
+    check_first_line(file.as_str(), &bytes)?;
     let lines = RecordLines::read(&bytes);
     let mut summary = RunSummary::from_events(&lines.events)
         .map_err(|error| Problem::new(file.as_str(), error.to_string()))?;
@@ -50,13 +50,13 @@ struct First {
 }
 
 /// Whether the first line starts a run of a schema that is known.
-fn begins_a_run(file: &str, bytes: &[u8]) -> Result<(), Problem> {
+fn check_first_line(file: &str, bytes: &[u8]) -> Result<(), Problem> {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
     let text: Arc<str> = String::from_utf8_lossy(first).into();
-    let shown: Arc<str> = super::text::shorten(&text, 120).into();
+    let excerpt: Arc<str> = super::text::shorten(&text, 120).into();
     let problem = |message: &str, help: &str| {
         Problem::new(file, message)
-            .at(1, &shown)
+            .at(1, &excerpt)
             .help(help.to_owned())
     };
     if text.trim().is_empty() {

@@ -1,6 +1,7 @@
 //! `run.json`: a pure fold over the events, of a run that ended as well as of one that crashed.
 
 mod fold;
+mod queries;
 mod scenario;
 mod shape;
 
@@ -67,28 +68,10 @@ impl RunSummary {
     pub(crate) fn count(&mut self) {
         self.counts.clear();
         for scenario in &self.scenarios {
-            *self.counts.entry(scenario.word().to_owned()).or_default() += 1;
+            *self.counts.entry(scenario.status().to_owned()).or_default() += 1;
         }
-    }
-
-    /// How many scenarios had this verdict's word.
-    pub fn of(&self, word: &str) -> usize {
-        self.counts.get(word).copied().unwrap_or(0)
-    }
-
-    /// The scenario of this id.
-    pub fn scenario(&self, id: &str) -> Option<&Scenario> {
-        self.scenarios.iter().find(|s| s.planned.id == id)
-    }
-
-    /// What a scenario starts from, and what that starts from, up to one that starts from nothing.
-    pub fn ancestors<'a>(&'a self, scenario: &'a Scenario) -> impl Iterator<Item = &'a Scenario> {
-        let parent = |of: &Scenario| self.scenario(of.planned.parent.as_deref()?);
-        // A record that was tampered with may have scenarios that start from each other.
-        std::iter::successors(parent(scenario), move |ancestor| parent(ancestor))
-            .take(self.scenarios.len())
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -1,6 +1,6 @@
-//! Text of unknown origin, made fit to be shown: consoles, pages, journals.
+//! Text of unknown origin (consoles, pages, journals), made safe to show; and short forms of what is long.
 
-/// Without terminal codes, and with what is still no printable character made visible.
+/// Without terminal codes, and with visible signs for what is still not printable.
 pub fn console(text: &str) -> String {
     let plain = anstream::adapter::strip_str(text).to_string();
     // A carriage return begins a line again: what was overwritten is not shown.
@@ -11,25 +11,25 @@ pub fn console(text: &str) -> String {
     visible(&lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// With control characters and those that change the direction of text as signs that can be seen.
+/// With visible signs for control characters and for those that change the direction of text.
 pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    let mut result = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
-            '\n' | '\t' => shown.push(c),
+            '\n' | '\t' => result.push(c),
             '\r' if rest.peek() == Some(&'\n') => {}
-            '\0'..='\x1f' => shown.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
-            '\x7f' => shown.push('\u{2421}'),
+            '\0'..='\x1f' => result.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
+            '\x7f' => result.push('\u{2421}'),
             '\u{80}'..='\u{9f}'
             | '\u{200e}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => shown.push_str(&format!("<U+{:04X}>", c as u32)),
-            c => shown.push(c),
+            | '\u{feff}' => result.push_str(&format!("<U+{:04X}>", c as u32)),
+            c => result.push(c),
         }
     }
-    shown
+    result
 }
 
 /// At most this many characters, and a sign that there are more.
@@ -37,9 +37,9 @@ pub fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
-    let mut kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    kept.push('…');
-    kept
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
 }
 
 /// How long a line of a text that is cut may be.
@@ -48,22 +48,22 @@ const WIDE: usize = 4000;
 /// A text cut in the middle: its first and its last lines, none of them endless, and how many are left out between.
 pub fn cut(text: &str, head: usize, tail: usize) -> (String, usize) {
     let lines: Vec<&str> = text.lines().collect();
-    let shown =
+    let shorten_all =
         |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| shorten(line, WIDE)).collect() };
     if lines.len() <= head + tail + 1 {
         let endless = lines.iter().any(|line| line.chars().count() > WIDE);
         let text = if endless {
-            shown(&lines).join("\n")
+            shorten_all(&lines).join("\n")
         } else {
             text.to_owned()
         };
         return (text, 0);
     }
     let out = lines.len() - head - tail;
-    let mut kept = shown(&lines[..head]);
-    kept.push(format!("… {out} lines left out …"));
-    kept.extend(shown(&lines[lines.len() - tail..]));
-    (kept.join("\n"), out)
+    let mut parts = shorten_all(&lines[..head]);
+    parts.push(format!("… {out} lines left out …"));
+    parts.extend(shorten_all(&lines[lines.len() - tail..]));
+    (parts.join("\n"), out)
 }
 
 /// The last lines of a text that are not empty.

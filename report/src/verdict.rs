@@ -3,8 +3,13 @@
 use bootproof_record::Verdict;
 
 use super::outcome::RunOutcome;
-use super::summary::{Attempt, NOT_RUN, RunSummary, Scenario, UNFINISHED};
+use super::summary::{NOT_RUN, RunSummary, Scenario, UNFINISHED};
 use super::text::plural;
+
+/// All statuses of scenarios, worst first.
+pub const STATUSES: [&str; 8] = [
+    "failed", "error", UNFINISHED, NOT_RUN, "blocked", "skipped", "flaky", "passed",
+];
 
 /// A run's outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +22,14 @@ pub struct Headline {
 
 /// The outcome of a run, or of several together.
 pub fn headline(summary: &RunSummary) -> Headline {
-    let of = |verdict: Verdict| summary.of(verdict.as_str());
+    let of = |verdict: Verdict| summary.count_of(verdict.as_str());
     let (total, passed) = (summary.scenarios.len(), of(Verdict::Passed));
-    let say = |word, sentence: String| Headline { word, sentence };
+    let headline = |word, sentence: String| Headline { word, sentence };
     let proven = format!("{passed} of {} passed", plural(total, "scenario"));
-    let unproven = summary.scenarios.iter().filter(|s| is_unproven(s)).count();
+    let unproven = summary.unproven().count();
     if summary.incomplete {
-        let open = summary.of(UNFINISHED) + summary.of(NOT_RUN);
-        return say(
+        let open = summary.count_of(UNFINISHED) + summary.count_of(NOT_RUN);
+        return headline(
             UNFINISHED,
             format!(
                 "the record ends before the run did: {} of {} never got a verdict",
@@ -42,9 +47,9 @@ pub fn headline(summary: &RunSummary) -> Headline {
             if unproven > 0 {
                 sentence.push_str(&format!(", {unproven} unproven"));
             }
-            say("passed", sentence)
+            headline("passed", sentence)
         }
-        Some(RunOutcome::Failed) => say(
+        Some(RunOutcome::Failed) => headline(
             "failed",
             format!(
                 "the product does not keep what {} {}; {proven}",
@@ -56,11 +61,11 @@ pub fn headline(summary: &RunSummary) -> Headline {
                 }
             ),
         ),
-        Some(RunOutcome::NothingRan) => say(
+        Some(RunOutcome::NothingRan) => headline(
             "nothing ran",
             "nothing is said of the product: no scenario could run".to_owned(),
         ),
-        Some(RunOutcome::Interrupted) => say(
+        Some(RunOutcome::Interrupted) => headline(
             "interrupted",
             match &summary.interrupted_by {
                 Some(signal) => format!("{signal} ended the run; {proven} until then"),
@@ -82,31 +87,23 @@ pub fn headline(summary: &RunSummary) -> Headline {
             } else {
                 "host or harness failed outside of the scenarios".to_owned()
             };
-            say("error", format!("{what}; {proven}"))
+            headline("error", format!("{what}; {proven}"))
         }
     }
 }
 
-/// Whether nothing was shown of what a scenario promises, one way or the other.
-pub fn is_unproven(scenario: &Scenario) -> bool {
-    matches!(
-        scenario.verdict,
-        None | Some(Verdict::Blocked | Verdict::Skipped)
-    )
-}
-
 /// The scenario at the root of a blocked one: what is between was blocked itself.
-pub fn root<'a>(summary: &'a RunSummary, scenario: &'a Scenario) -> Option<&'a Scenario> {
+pub fn root_cause<'a>(summary: &'a RunSummary, scenario: &'a Scenario) -> Option<&'a Scenario> {
     summary
         .ancestors(scenario)
         .find(|ancestor| ancestor.verdict != Some(Verdict::Blocked))
 }
 
 /// Why a scenario has the verdict it has, for one that did not pass.
-pub fn why(summary: &RunSummary, scenario: &Scenario) -> String {
+pub fn reason(summary: &RunSummary, scenario: &Scenario) -> String {
     match scenario.verdict {
         Some(Verdict::Blocked) => {
-            let root = root(summary, scenario);
+            let root = root_cause(summary, scenario);
             let how = root.and_then(|root| match root.verdict {
                 Some(Verdict::Failed) => Some("failed"),
                 Some(Verdict::Error) => Some("ended in an error"),
@@ -129,14 +126,8 @@ pub fn why(summary: &RunSummary, scenario: &Scenario) -> String {
     }
 }
 
-/// Whether an earlier attempt, or an earlier run, saw it otherwise than passed.
-pub fn was_not_green(scenario: &Scenario) -> bool {
-    let passed = |attempt: &Attempt| attempt.verdict == Some(Verdict::Passed);
-    !scenario.earlier.iter().all(passed)
-}
-
-/// Whether it is blocked because of a scenario that was skipped: nobody's fault, and the run may be green with it.
-pub fn blocked_by_a_skip(summary: &RunSummary, scenario: &Scenario) -> bool {
+/// Whether it is blocked because a scenario was skipped: neither product nor host is to blame, and the run may pass.
+pub fn is_blocked_by_skip(summary: &RunSummary, scenario: &Scenario) -> bool {
     scenario.verdict == Some(Verdict::Blocked)
-        && root(summary, scenario).is_some_and(|root| root.verdict == Some(Verdict::Skipped))
+        && root_cause(summary, scenario).is_some_and(|root| root.verdict == Some(Verdict::Skipped))
 }

@@ -51,8 +51,8 @@ impl Sign {
             }
             return Ok(None);
         };
-        let password = attest::password(password.as_deref())?;
-        Ok(Some(attest::private_key(&key, password.as_ref())?))
+        let password = attest::read_password(password.as_deref())?;
+        Ok(Some(attest::read_private_key(&key, password.as_ref())?))
     }
 
     /// The report's address, without the password in it.
@@ -139,8 +139,8 @@ impl Ready {
 
     /// The files that are signed as the run's report must be rendered from its record.
     fn check_rendered(&self, printed: bool) -> Result<(), CliError> {
-        let report = Report::of(reading::run(&self.out)?);
-        let other = |name: &&str| files::is_other(&report, &self.out, name);
+        let report = Report::of(reading::read_run(&self.out)?);
+        let other = |name: &&str| files::is_outdated(&report, &self.out, name);
         if let Some(name) = [RUN_JSON, REPORT_HTML].into_iter().find(other) {
             let path = self.out.join(name);
             let problem = Problem::new(path.as_str(), "was not rendered from the record");

@@ -69,11 +69,11 @@ impl PreparedRun {
     /// Writes every report, from the record on disk. One that cannot be written is an error only of a run that has none.
     pub(crate) fn report(&self, exit: Exit) -> Exit {
         let mut failures = Vec::new();
-        match reading::run(&self.run.dirs.out) {
+        match reading::read_run(&self.run.dirs.out) {
             Ok(run) => {
                 let report = Report::of(run);
                 failures = files::write(&report, &self.run.dirs.out).failures;
-                failures.extend(files::tell_github(&report).err());
+                failures.extend(files::publish_to_github(&report).err());
                 // A forecast that is missing next time is no reason to complain.
                 let _ = durations::store(&self.run.dirs.state, &report.summary);
                 let paint = Paint::of(std::io::IsTerminal::is_terminal(&std::io::stderr()));

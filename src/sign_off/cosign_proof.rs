@@ -137,8 +137,8 @@ impl Lab {
         path
     }
 
-    /// Gives another image what is attached to the first, as whoever would pass it off as tested.
-    async fn pass_off(&self, digest: &str, as_of: &str) {
+    /// Attaches the first image's attestation to another image.
+    async fn forge(&self, digest: &str, as_of: &str) {
         let image = self.registry.push_target("demolab", NAME, "");
         let tag = |digest: &str| format!("docker://{image}{}.att", digest.replace(':', "-"));
         let certs = self.certs();
@@ -206,7 +206,7 @@ async fn cosign_verifies_what_is_attached() {
     // Another image, with nothing attached and with what belongs to the first.
     let bare = lab.verify(&public, &other).await;
     assert_ne!(bare.code, 0, "{}", describe(&bare));
-    lab.pass_off(&digest, &other).await;
+    lab.forge(&digest, &other).await;
     let forged = lab.verify(&public, &other).await;
     println!("passed off as another image's: {}", describe(&forged));
     assert_ne!(forged.code, 0, "{}", describe(&forged));

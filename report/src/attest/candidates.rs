@@ -75,7 +75,7 @@ fn is_meant(image: &Image, name: &str) -> bool {
 fn passed_over(summary: &RunSummary, digest: &str) -> Option<String> {
     let boots = summary.machines.iter().flat_map(|machine| &machine.boots);
     let mut boots: Vec<&Boot> = boots
-        .filter(|boot| boot.seen.digest.as_deref() == Some(digest))
+        .filter(|boot| boot.observed.digest.as_deref() == Some(digest))
         .collect();
     boots.sort_by_key(|boot| boot.at);
     let (Some(first), Some(last)) = (boots.first(), boots.last()) else {
@@ -107,11 +107,11 @@ fn passed_over(summary: &RunSummary, digest: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::release::Lab;
+    use crate::sample::release::ReleaseRun;
 
     /// A lab in which `homepage` was pushed as 1 and `latest`, and the names of what is found in it.
-    fn found(names: &[&str], story: impl FnOnce(&mut Lab)) -> Found {
-        let mut lab = Lab::new();
+    fn found(names: &[&str], story: impl FnOnce(&mut ReleaseRun)) -> Found {
+        let mut lab = ReleaseRun::begun();
         lab.pushed("homepage", "sha256:aa", &["1", "latest"]);
         story(&mut lab);
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_was_booted_and_passed_last_is_a_candidate() {
-        let story = |lab: &mut Lab| {
+        let story = |lab: &mut ReleaseRun| {
             lab.scenario(2, Verdict::Passed, &["sha256:aa"]);
             lab.pushed("homepage", "sha256:bb", &["2", "latest"]);
             lab.scenario(5, Verdict::Passed, &["sha256:bb", "sha256:aa"]);

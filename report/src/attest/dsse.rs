@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::key::{Public, Signer};
+use super::key::{PublicKey, Signer};
 
 /// What the payload of an in-toto statement is called.
 pub const IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -81,7 +81,7 @@ impl Envelope {
     ///
     /// # Errors
     /// When none is, or it holds something else than a statement.
-    pub fn verified(&self, key: &Public) -> Result<Vec<u8>, EnvelopeError> {
+    pub fn verified(&self, key: &PublicKey) -> Result<Vec<u8>, EnvelopeError> {
         if self.payload_type != IN_TOTO {
             return Err(EnvelopeError::Type(self.payload_type.clone()));
         }

@@ -13,12 +13,12 @@ use crate::reading::RECORD;
 use crate::summary::RunSummary;
 
 /// The files of a run that are signed, as far as they are there.
-pub const FILES: [&str; 4] = [RECORD, RUN_JSON, REPORT_HTML, REPORT_PDF];
+pub(super) const FILES: [&str; 4] = [RECORD, RUN_JSON, REPORT_HTML, REPORT_PDF];
 
 /// What it says of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Evidence {
+pub(super) struct Evidence {
     /// The run's id.
     pub run: String,
     /// The version of bootproof that ran it.
@@ -36,12 +36,12 @@ pub struct Evidence {
     /// Why there is no test result, or not one for all that was named.
     pub withheld: Vec<String>,
     /// Of each line of the record, its newline included, the first eight digits of its SHA-256, one after the other:
-    /// they tell which line is another.
+    /// they show which line is another.
     pub record_lines: String,
 }
 
 /// What follows from a record; the digests of the record's lines are of its text.
-pub fn evidence(summary: &RunSummary, results: &Results, text: &str) -> Evidence {
+pub(super) fn evidence(summary: &RunSummary, results: &Results, text: &str) -> Evidence {
     let subjects = results.statements.iter().flat_map(|(_, s)| &s.subject);
     Evidence {
         run: summary.run.clone(),
@@ -66,7 +66,7 @@ fn line_marks(text: &str) -> String {
 const MARK: usize = 8;
 
 /// The first line, from 1, that is not as it was when the marks were made, and what is with it.
-pub fn first_other_line(marks: &str, text: &str) -> Option<(usize, &'static str)> {
+pub(super) fn first_other_line(marks: &str, text: &str) -> Option<(usize, &'static str)> {
     let now = line_marks(text);
     let of =
         |marks: &str, line: usize| marks.get(line * MARK..(line + 1) * MARK).map(str::to_owned);
@@ -83,7 +83,10 @@ pub fn first_other_line(marks: &str, text: &str) -> Option<(usize, &'static str)
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn statement(out: &Utf8Path, evidence: Evidence) -> std::io::Result<Statement<Evidence>> {
+pub(super) fn statement(
+    out: &Utf8Path,
+    evidence: Evidence,
+) -> std::io::Result<Statement<Evidence>> {
     let mut subject = Vec::new();
     for name in FILES {
         match std::fs::read(out.join(name)) {

@@ -71,12 +71,12 @@ const PUBLIC: &str = "a public key";
 #[derive(Debug, Clone)]
 pub struct Signer {
     key: SigningKey,
-    public: Public,
+    public: PublicKey,
 }
 
 /// A key that verifies.
 #[derive(Debug, Clone)]
-pub struct Public {
+pub struct PublicKey {
     key: VerifyingKey,
     id: String,
 }
@@ -109,7 +109,7 @@ impl Signer {
     }
 
     fn of(key: SigningKey) -> Self {
-        let public = Public::of(*key.verifying_key());
+        let public = PublicKey::of(*key.verifying_key());
         Self { key, public }
     }
 
@@ -120,12 +120,12 @@ impl Signer {
     }
 
     /// The key that verifies what it signs.
-    pub fn public(&self) -> &Public {
+    pub fn public(&self) -> &PublicKey {
         &self.public
     }
 }
 
-impl Public {
+impl PublicKey {
     /// Reads a key.
     ///
     /// # Errors

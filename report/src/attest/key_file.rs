@@ -7,13 +7,13 @@ use bootproof_record::secret::{PASSWORD_VARIABLES, Secret};
 use camino::Utf8Path;
 
 use super::key::KeyError;
-use super::{Public, Signer};
+use super::{PublicKey, Signer};
 
 /// The password of an encrypted key: out of a file, or out of the environment.
 ///
 /// # Errors
 /// When the file cannot be read, or others can read it.
-pub fn password(file: Option<&Utf8Path>) -> Result<Option<Secret>, Problem> {
+pub fn read_password(file: Option<&Utf8Path>) -> Result<Option<Secret>, Problem> {
     let Some(path) = file else {
         let set = |name: &&str| std::env::var(name).ok();
         return Ok(PASSWORD_VARIABLES.iter().find_map(set).map(Secret::new));
@@ -21,7 +21,7 @@ pub fn password(file: Option<&Utf8Path>) -> Result<Option<Secret>, Problem> {
     let text = read(path)?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = Secret::new(password.strip_suffix('\r').unwrap_or(password));
-    not_for_all(path, "the password")?;
+    check_private(path, "the password")?;
     Ok(Some(password))
 }
 
@@ -29,11 +29,11 @@ pub fn password(file: Option<&Utf8Path>) -> Result<Option<Secret>, Problem> {
 ///
 /// # Errors
 /// When it is none, does not open, or lies there for all to read.
-pub fn private_key(path: &Utf8Path, password: Option<&Secret>) -> Result<Signer, Problem> {
+pub fn read_private_key(path: &Utf8Path, password: Option<&Secret>) -> Result<Signer, Problem> {
     let text = read(path)?;
-    let signer = Signer::parse(&text, password).map_err(|error| wrong(path, &error))?;
+    let signer = Signer::parse(&text, password).map_err(|error| key_problem(path, &error))?;
     if Signer::is_plain(&text) {
-        not_for_all(path, "the private key")?;
+        check_private(path, "the private key")?;
     }
     Ok(signer)
 }
@@ -42,11 +42,11 @@ pub fn private_key(path: &Utf8Path, password: Option<&Secret>) -> Result<Signer,
 ///
 /// # Errors
 /// When it is none.
-pub fn public_key(path: &Utf8Path) -> Result<Public, Problem> {
-    Public::parse(&read(path)?).map_err(|error| wrong(path, &error))
+pub fn read_public_key(path: &Utf8Path) -> Result<PublicKey, Problem> {
+    PublicKey::parse(&read(path)?).map_err(|error| key_problem(path, &error))
 }
 
-fn wrong(path: &Utf8Path, error: &KeyError) -> Problem {
+fn key_problem(path: &Utf8Path, error: &KeyError) -> Problem {
     Problem::new(path.as_str(), error.to_string()).help(error.help())
 }
 
@@ -60,11 +60,11 @@ fn read(path: &Utf8Path) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(problem)
 }
 
-/// What any user of the host can read is nobody's signature.
-fn not_for_all(path: &Utf8Path, what: &str) -> Result<(), Problem> {
+/// Refuses a file that every user of the host can read.
+fn check_private(path: &Utf8Path, what: &str) -> Result<(), Problem> {
     let metadata = std::fs::metadata(path)
         .map_err(|error| Problem::new(path.as_str(), format!("cannot be read: {error}")))?;
-    // A pipe, as a shell makes one for `<(…)`, is nobody else's.
+    // A pipe, as a shell makes one for `<(…)`, has no other readers.
     if !metadata.is_file() || metadata.permissions().mode() & 0o004 == 0 {
         return Ok(());
     }
@@ -91,13 +91,13 @@ mod tests {
     fn a_private_key_for_all_to_read_is_refused() {
         let (private, _) = pem(SIGNER_NUMBER);
         let (_dir, path) = file(private.as_bytes(), 0o644);
-        let problem = private_key(&path, None).unwrap_err();
+        let problem = read_private_key(&path, None).unwrap_err();
         assert!(problem.message.contains("every user"), "{problem}");
         assert!(problem.help.unwrap().contains("chmod 600"));
         let (_dir, path) = file(private.as_bytes(), 0o640);
-        assert!(private_key(&path, None).is_ok());
+        assert!(read_private_key(&path, None).is_ok());
         let (_dir, path) = file(b"a-long-password\n", 0o604);
-        assert!(password(Some(&path)).is_err());
+        assert!(read_password(Some(&path)).is_err());
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
             "a-long-password\r\n",
         ] {
             let (_dir, path) = file(text.as_bytes(), 0o600);
-            let read = password(Some(&path)).unwrap().unwrap();
+            let read = read_password(Some(&path)).unwrap().unwrap();
             assert_eq!(read.expose(), "a-long-password");
         }
     }
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn a_key_in_der_is_told_what_to_do() {
         let (_dir, path) = file(&[0x30, 0x81, 0xff], 0o600);
-        let problem = public_key(&path).unwrap_err();
+        let problem = read_public_key(&path).unwrap_err();
         assert!(problem.help.unwrap().contains("openssl"));
-        let missing = public_key(Utf8Path::new("/nonexistent/key")).unwrap_err();
+        let missing = read_public_key(Utf8Path::new("/nonexistent/key")).unwrap_err();
         assert!(missing.message.starts_with("cannot be read"), "{missing}");
     }
 }

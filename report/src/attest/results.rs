@@ -126,14 +126,14 @@ pub fn unfit_source(source: Option<&SourceTree>) -> Option<String> {
         Some(SourceTree::Embedded) => None,
         Some(SourceTree::Git { dirty, .. }) if dirty.is_empty() => None,
         Some(SourceTree::Git { dirty, .. }) => {
-            let shown: Vec<&str> = dirty.iter().take(3).map(String::as_str).collect();
-            let more = dirty.len() - shown.len();
+            let first: Vec<&str> = dirty.iter().take(3).map(String::as_str).collect();
+            let more = dirty.len() - first.len();
             let more = if more > 0 {
                 format!(" and {more} more")
             } else {
                 String::new()
             };
-            Some(format!("not as committed: {}{more}", shown.join(", ")))
+            Some(format!("not as committed: {}{more}", first.join(", ")))
         }
         Some(SourceTree::Untracked { why }) => {
             Some(format!("nobody can get features and profile again: {why}"))

@@ -1,4 +1,4 @@
-//! Checks a signed run: whether signatures, files and statements belong together. Asks nobody.
+//! Checks a signed run: whether signatures, files and statements belong together. Works offline.
 
 mod difference;
 
@@ -14,7 +14,7 @@ use super::results::Results;
 use super::sign::{ENVELOPE, EVIDENCE_FILE, STATEMENT, stem};
 use super::statement::{self, Statement, TEST_RESULT, TestResult};
 use super::whole_record::read_whole_record;
-use super::{FOLDER, Public};
+use super::{FOLDER, PublicKey};
 use crate::files::RUN_JSON;
 use crate::merge::Report;
 use crate::reading;
@@ -53,7 +53,7 @@ pub struct Check {
 ///
 /// # Errors
 /// When there is no such folder.
-pub fn verify(out: &Utf8Path, key: &Public) -> Result<Verified, Problem> {
+pub fn verify(out: &Utf8Path, key: &PublicKey) -> Result<Verified, Problem> {
     if !out.is_dir() {
         return Err(Problem::new(out.as_str(), "there is no such run folder"));
     }
@@ -83,7 +83,7 @@ pub fn verify(out: &Utf8Path, key: &Public) -> Result<Verified, Problem> {
 
 struct Verification<'a> {
     out: &'a Utf8Path,
-    key: &'a Public,
+    key: &'a PublicKey,
     checks: Vec<Check>,
 }
 
@@ -281,7 +281,7 @@ impl Verification<'_> {
 
 /// Where a `run.json` is another than what its record makes it.
 fn other_than_folded(out: &Utf8Path, run: &[u8]) -> Option<String> {
-    let folded = json(&Report::of(reading::run(out).ok()?).summary);
+    let folded = json(&Report::of(reading::read_run(out).ok()?).summary);
     let found = match serde_json::from_slice(run) {
         Ok(found) => found,
         Err(error) => return Some(format!("it is not JSON: {error}")),

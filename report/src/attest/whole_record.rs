@@ -33,7 +33,7 @@ pub enum RecordError {
 ///
 /// # Errors
 /// With the first line that is none of it.
-pub fn read_whole_record(record: &str) -> Result<RunSummary, RecordError> {
+pub(super) fn read_whole_record(record: &str) -> Result<RunSummary, RecordError> {
     let whole = record.rfind('\n').map_or("", |end| &record[..end]);
     let mut events = Vec::new();
     for (index, line) in whole.lines().enumerate() {
@@ -55,11 +55,11 @@ pub fn read_whole_record(record: &str) -> Result<RunSummary, RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::release::{Lab, text};
+    use crate::sample::release::{ReleaseRun, text};
 
     #[test]
     fn a_record_is_read_whole_or_not_at_all() {
-        let lab = Lab::green();
+        let lab = ReleaseRun::green();
         let whole = text(&lab.events());
         let record = read_whole_record(&whole).unwrap();
         assert_eq!(record.sign_off.unwrap().candidates, ["homepage"]);

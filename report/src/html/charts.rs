@@ -9,7 +9,7 @@ use super::{anchor, class_of};
 
 /// A kind of work and its share of the time.
 #[derive(Debug)]
-pub struct Bar {
+pub(super) struct TimingBar {
     pub name: &'static str,
     /// Its kind, for the colour.
     pub class: String,
@@ -20,33 +20,33 @@ pub struct Bar {
     pub length: String,
 }
 
-/// The course of a run: its scenarios over its time.
+/// When each scenario of a run was under way.
 #[derive(Debug)]
-pub struct Course {
+pub(super) struct GanttChart {
     pub title: Option<String>,
     pub ends: String,
-    pub rows: Vec<Row>,
+    pub rows: Vec<GanttRow>,
 }
 
 /// A scenario over the time of its run, in hundredths of it.
 #[derive(Debug)]
-pub struct Row {
+pub(super) struct GanttRow {
     pub name: String,
     pub anchor: String,
     pub took: String,
-    pub bars: Vec<Span>,
+    pub bars: Vec<GanttBar>,
 }
 
 /// An attempt.
 #[derive(Debug)]
-pub struct Span {
+pub(super) struct GanttBar {
     pub class: String,
     pub from: String,
     pub length: String,
 }
 
 /// The timing table with its bars.
-pub fn timing(summary: &RunSummary) -> Vec<Bar> {
+pub(super) fn timing(summary: &RunSummary) -> Vec<TimingBar> {
     let longest = summary
         .timing
         .iter()
@@ -55,7 +55,7 @@ pub fn timing(summary: &RunSummary) -> Vec<Bar> {
     summary
         .timing
         .iter()
-        .map(|row| Bar {
+        .map(|row| TimingBar {
             name: row.kind.as_str(),
             class: format!("w-{}", row.kind.as_str().replace(' ', "-").to_lowercase()),
             pieces: if row.pieces > 0 {
@@ -84,13 +84,13 @@ struct Window {
     seconds: f64,
 }
 
-/// The course of each run.
-pub fn courses(summary: &RunSummary) -> Vec<Course> {
+/// One chart for each run.
+pub(super) fn gantt_charts(summary: &RunSummary) -> Vec<GanttChart> {
     let windows: Vec<Window> = if summary.runs.is_empty() {
         vec![Window {
             run: None,
             began: summary.began,
-            seconds: lasted(summary.began, summary.ended, summary.seconds),
+            seconds: recorded_seconds(summary.began, summary.ended, summary.seconds),
         }]
     } else {
         summary
@@ -99,65 +99,65 @@ pub fn courses(summary: &RunSummary) -> Vec<Course> {
             .map(|part| Window {
                 run: Some(part.run.clone()),
                 began: part.began,
-                seconds: lasted(part.began, part.ended, part.seconds),
+                seconds: recorded_seconds(part.began, part.ended, part.seconds),
             })
             .collect()
     };
     windows
         .iter()
-        .map(|window| course(summary, window))
-        .filter(|course| !course.rows.is_empty())
+        .map(|window| chart(summary, window))
+        .filter(|chart| !chart.rows.is_empty())
         .collect()
 }
 
-/// A run begins before its record does: what the record spans is what its scenarios are drawn over.
-fn lasted(began: Timestamp, ended: Timestamp, seconds: f64) -> f64 {
+/// How long the record spans, which its scenarios are drawn over: a run begins before its record does.
+fn recorded_seconds(began: Timestamp, ended: Timestamp, seconds: f64) -> f64 {
     let recorded = (ended - began).total(jiff::Unit::Second).unwrap_or(seconds);
     recorded.max(0.001)
 }
 
-fn course(summary: &RunSummary, window: &Window) -> Course {
+fn chart(summary: &RunSummary, window: &Window) -> GanttChart {
     let mut rows = Vec::new();
     for scenario in &summary.scenarios {
         let earlier = scenario.earlier.iter().map(|attempt| {
-            let word = attempt.verdict.map_or(UNFINISHED, |v| v.as_str());
+            let word = attempt.status();
             (&attempt.run, attempt.began, attempt.seconds, word)
         });
         let last = (
             &scenario.run,
             scenario.began,
             scenario.seconds,
-            scenario.word(),
+            scenario.status(),
         );
-        let mine: Vec<_> = earlier
+        let attempts: Vec<_> = earlier
             .chain([last])
             .filter(|(run, began, ..)| **run == window.run && began.is_some())
             .collect();
-        if mine.is_empty() {
+        if attempts.is_empty() {
             continue;
         }
-        let took = mine.iter().map(|(_, _, seconds, _)| seconds).sum();
-        let bars = mine
+        let took = attempts.iter().map(|(_, _, seconds, _)| seconds).sum();
+        let bars = attempts
             .into_iter()
             .map(|(_, began, seconds, word)| {
-                span(window, began.unwrap_or(window.began), seconds, word)
+                bar(window, began.unwrap_or(window.began), seconds, word)
             })
             .collect();
-        rows.push(Row {
+        rows.push(GanttRow {
             name: scenario.planned.name.clone(),
             anchor: anchor(&scenario.planned.id),
             took: duration(took),
             bars,
         });
     }
-    Course {
+    GanttChart {
         title: window.run.clone(),
         ends: duration(window.seconds),
         rows,
     }
 }
 
-fn span(window: &Window, began: Timestamp, seconds: f64, word: &str) -> Span {
+fn bar(window: &Window, began: Timestamp, seconds: f64, word: &str) -> GanttBar {
     let from = (began - window.began)
         .total(jiff::Unit::Second)
         .unwrap_or(0.0);
@@ -168,7 +168,7 @@ fn span(window: &Window, began: Timestamp, seconds: f64, word: &str) -> Span {
     } else {
         percent(seconds, window.seconds)
     };
-    Span {
+    GanttBar {
         class: class_of(word),
         from: format!("{from:.2}"),
         length: format!("{:.2}", length.clamp(0.3, (100.0 - from).max(0.3))),

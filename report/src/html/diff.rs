@@ -12,7 +12,7 @@ const WIDE: usize = 400;
 
 /// A line of a difference.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Line {
+pub(super) struct Line {
     /// `add`, `del`, `same` or `gap`.
     pub class: &'static str,
     /// The line with its sign.
@@ -20,7 +20,7 @@ pub struct Line {
 }
 
 /// How two texts differ, and how many lines were taken away and added; nothing where they do not.
-pub fn between(old: &str, new: &str) -> Option<(Vec<Line>, usize, usize)> {
+pub(super) fn between(old: &str, new: &str) -> Option<(Vec<Line>, usize, usize)> {
     if old == new {
         return None;
     }
@@ -65,7 +65,7 @@ fn line(class: &'static str, sign: &str, text: &str) -> Line {
 }
 
 /// The lines of a text that is a difference already.
-pub fn lines_of(text: &str) -> Vec<Line> {
+pub(super) fn lines_of(text: &str) -> Vec<Line> {
     text.lines()
         .map(|line| Line {
             class: match line.trim_start().chars().next() {
@@ -79,7 +79,7 @@ pub fn lines_of(text: &str) -> Vec<Line> {
 }
 
 /// What a person reads of a page's markup, and its title: for pages without a picture.
-pub fn page_text(markup: &str) -> (Option<String>, String) {
+pub(super) fn page_text(markup: &str) -> (Option<String>, String) {
     let mut text = String::new();
     let mut title = String::new();
     let mut inside = String::new();

@@ -11,7 +11,7 @@ use crate::text::{console, cut, last_lines, visible};
 use super::diff::{self, Line};
 
 /// What a page may come to with all that is embedded in it, in bytes.
-const ROOM: usize = 11 << 20;
+const PAGE_BYTES: usize = 11 << 20;
 
 /// How many lines of a text are shown from either end.
 const LINES: usize = 150;
@@ -21,7 +21,7 @@ const LAST: usize = 25;
 
 /// A piece of evidence as it is shown.
 #[derive(Debug)]
-pub struct Piece {
+pub(super) struct Piece {
     /// What it is.
     pub title: String,
     /// Its file below the run's folder.
@@ -34,7 +34,7 @@ pub struct Piece {
 
 /// What is shown of a file.
 #[derive(Debug)]
-pub enum Body {
+pub(super) enum Body {
     /// Text.
     Text(String),
     /// Lines that say what was taken away and what was added.
@@ -46,22 +46,25 @@ pub enum Body {
 }
 
 /// Takes files of the run's folders into the page, as long as there is room.
-pub struct Embedder<'a> {
+pub(super) struct Embedder<'a> {
     report: &'a Report,
     left: usize,
 }
 
 impl<'a> Embedder<'a> {
     /// For a page.
-    pub fn new(report: &'a Report) -> Self {
-        Self { report, left: ROOM }
+    pub(super) fn new(report: &'a Report) -> Self {
+        Self {
+            report,
+            left: PAGE_BYTES,
+        }
     }
 
     /// A file's bytes.
     ///
     /// # Errors
     /// Why it is not shown, in a sentence.
-    pub fn bytes(&self, run: Option<&str>, path: &str) -> Result<Vec<u8>, String> {
+    pub(super) fn bytes(&self, run: Option<&str>, path: &str) -> Result<Vec<u8>, String> {
         let folder = self.report.folder(run).ok_or("its run is not here")?;
         folder.bytes(path).map_err(|missing| missing.to_string())
     }
@@ -70,20 +73,20 @@ impl<'a> Embedder<'a> {
     ///
     /// # Errors
     /// Why it is not shown, in a sentence.
-    pub fn text(&self, run: Option<&str>, path: &str) -> Result<String, String> {
+    pub(super) fn text(&self, run: Option<&str>, path: &str) -> Result<String, String> {
         let folder = self.report.folder(run).ok_or("its run is not here")?;
         folder.text(path).map_err(|missing| missing.to_string())
     }
 
     /// A picture's bytes as an address that holds it; nothing when the page has no room for it.
-    pub fn data(&mut self, png: &[u8]) -> Option<String> {
+    pub(super) fn data(&mut self, png: &[u8]) -> Option<String> {
         let size = png.len() * 4 / 3 + 32;
         self.left = self.left.checked_sub(size)?;
         Some(format!("data:image/png;base64,{}", STANDARD.encode(png)))
     }
 
-    /// Text of which there is only so much room left; cut in the middle, then left out.
-    pub fn room_for(&mut self, text: String) -> String {
+    /// Text as far as there is room left: cut in the middle, then left out.
+    pub(super) fn fit(&mut self, text: String) -> String {
         let (text, _) = cut(&text, LINES, LINES);
         match self.left.checked_sub(text.len()) {
             Some(left) => {
@@ -95,7 +98,7 @@ impl<'a> Embedder<'a> {
     }
 
     /// What an attachment shows. Of a console its end is a piece of its own, unfolded.
-    pub fn pieces(&mut self, attachment: &Attachment) -> Vec<Piece> {
+    pub(super) fn pieces(&mut self, attachment: &Attachment) -> Vec<Piece> {
         let kind = kind_of(attachment);
         let (run, path) = (attachment.run.as_deref(), attachment.path.as_str());
         let piece = |title: String, body, open| Piece {
@@ -130,12 +133,12 @@ impl<'a> Embedder<'a> {
         }
         match kind {
             AttachmentKind::SnapshotDiff => {
-                let text = self.room_for(text);
+                let text = self.fit(text);
                 vec![piece(title, Body::Diff(diff::lines_of(&text)), true)]
             }
             AttachmentKind::Console => {
                 let last = cut(&last_lines(&text, LAST), LAST, 0).0;
-                let whole = self.room_for(text);
+                let whole = self.fit(text);
                 let mut pieces = vec![piece(
                     format!("{title}: the last lines"),
                     Body::Text(last),
@@ -147,19 +150,19 @@ impl<'a> Embedder<'a> {
                 pieces
             }
             AttachmentKind::FailedUnits => {
-                let text = self.room_for(text);
+                let text = self.fit(text);
                 vec![piece(title, Body::Text(text), true)]
             }
             _ => {
-                let text = self.room_for(text);
+                let text = self.fit(text);
                 vec![piece(title, Body::Text(text), false)]
             }
         }
     }
 }
 
-/// In which order evidence is read; what tells most comes first.
-pub fn order(attachment: &Attachment) -> usize {
+/// In which order evidence is shown; what explains most comes first.
+pub(super) fn order(attachment: &Attachment) -> usize {
     const ORDER: [AttachmentKind; 13] = [
         AttachmentKind::Console,
         AttachmentKind::FailedUnits,
@@ -211,11 +214,11 @@ mod tests {
     fn a_page_takes_in_only_so_much_and_says_what_it_left_out() {
         let report = Day::red().report();
         let mut embedder = Embedder::new(&report);
-        let large = vec![0; ROOM / 2];
+        let large = vec![0; PAGE_BYTES / 2];
         assert!(embedder.data(&large).is_some());
         assert!(embedder.data(&large).is_none(), "base64 makes it larger");
         let text = format!("{}\n", "x".repeat(3000)).repeat(300);
-        let has_room = |_: &i32| !embedder.room_for(text.clone()).starts_with("left out");
+        let has_room = |_: &i32| !embedder.fit(text.clone()).starts_with("left out");
         assert_eq!((0..20).take_while(has_room).count(), 4);
     }
 

@@ -1,20 +1,19 @@
-//! The beginning of the page: what a signature would be on.
+//! The beginning of the page, which a person signs: outcome, facts, images, scenarios.
 
 mod facts;
 
 use bootproof_record::Verdict;
 
-use crate::markdown::{WORDS, booted, distinct};
 use crate::paint::duration;
 use crate::summary::{Part, RunSummary, Scenario};
 use crate::text::{command_line, console, cut, moment, short_image};
-use crate::verdict::{headline, is_unproven, was_not_green, why};
+use crate::verdict::{STATUSES, headline, reason};
 
 use super::{anchor, class_of};
 
-/// What stands first.
+/// The beginning of the page.
 #[derive(Debug)]
-pub struct Head {
+pub(super) struct Head {
     /// The page's title.
     pub title: String,
     /// The outcome's word, its class, and the same in a sentence.
@@ -24,24 +23,24 @@ pub struct Head {
     /// How many scenarios had which verdict.
     pub counts: Vec<Count>,
     /// What failed or ended in an error.
-    pub wrong: Vec<Wrong>,
+    pub failures: Vec<Failure>,
     /// Who, what, where, when.
     pub facts: Vec<Fact>,
     /// The images that were pushed.
     pub images: Vec<Image>,
     /// The features with their scenarios.
-    pub proven: Vec<Proven>,
-    /// What nothing is said of, and why.
+    pub features: Vec<Feature>,
+    /// What is unproven, and why.
     pub unproven: Vec<Unproven>,
-    /// What was not green at once.
+    /// What had another verdict before.
     pub repeated: Vec<Repeated>,
     /// The runs, when there are several.
-    pub runs: Vec<OneRun>,
+    pub runs: Vec<RunLine>,
 }
 
 /// A number of scenarios.
 #[derive(Debug)]
-pub struct Count {
+pub(super) struct Count {
     pub word: &'static str,
     pub class: String,
     pub number: usize,
@@ -49,15 +48,15 @@ pub struct Count {
 
 /// A scenario that did not pass.
 #[derive(Debug)]
-pub struct Wrong {
-    pub line: Line,
+pub(super) struct Failure {
+    pub line: ScenarioLine,
     pub at: String,
     pub reason: String,
 }
 
 /// A fact with one or more values.
 #[derive(Debug)]
-pub struct Fact {
+pub(super) struct Fact {
     pub name: &'static str,
     pub values: Vec<String>,
     /// Whether it is to be read by a machine.
@@ -66,7 +65,7 @@ pub struct Fact {
 
 /// An image.
 #[derive(Debug)]
-pub struct Image {
+pub(super) struct Image {
     pub reference: String,
     pub tags: String,
     pub digest: String,
@@ -75,16 +74,16 @@ pub struct Image {
 
 /// A feature in short.
 #[derive(Debug)]
-pub struct Proven {
+pub(super) struct Feature {
     pub name: String,
     pub path: String,
     pub digest: String,
-    pub scenarios: Vec<Line>,
+    pub scenarios: Vec<ScenarioLine>,
 }
 
 /// A scenario in short.
 #[derive(Debug)]
-pub struct Line {
+pub(super) struct ScenarioLine {
     pub name: String,
     pub anchor: String,
     pub word: &'static str,
@@ -92,25 +91,25 @@ pub struct Line {
     pub took: String,
 }
 
-/// Scenarios that show nothing, for one reason.
+/// Scenarios that are unproven for one reason.
 #[derive(Debug)]
-pub struct Unproven {
+pub(super) struct Unproven {
     pub word: &'static str,
     pub class: String,
     pub reason: String,
-    pub lines: Vec<Line>,
+    pub lines: Vec<ScenarioLine>,
 }
 
 /// A scenario that ran more than once.
 #[derive(Debug)]
-pub struct Repeated {
-    pub line: Line,
+pub(super) struct Repeated {
+    pub line: ScenarioLine,
     pub before: Vec<String>,
 }
 
 /// One of several runs.
 #[derive(Debug)]
-pub struct OneRun {
+pub(super) struct RunLine {
     pub run: String,
     pub began: String,
     pub took: String,
@@ -121,44 +120,44 @@ pub struct OneRun {
 
 impl Head {
     /// Of a run, or of several.
-    pub fn of(summary: &RunSummary) -> Self {
+    pub(super) fn of(summary: &RunSummary) -> Self {
         let outcome = headline(summary);
         Self {
             title: format!("{}: {} {}", outcome.word, summary.profile.name, summary.run),
             word: outcome.word,
             class: class_of(outcome.word),
             sentence: outcome.sentence,
-            counts: WORDS
+            counts: STATUSES
                 .into_iter()
-                .filter(|word| summary.of(word) > 0)
+                .filter(|word| summary.count_of(word) > 0)
                 .map(|word| Count {
                     word,
                     class: class_of(word),
-                    number: summary.of(word),
+                    number: summary.count_of(word),
                 })
                 .collect(),
-            wrong: summary
+            failures: summary
                 .scenarios
                 .iter()
                 .filter(|s| matches!(s.verdict, Some(Verdict::Failed | Verdict::Error)))
-                .map(|scenario| wrong(summary, scenario))
+                .map(|scenario| failure(summary, scenario))
                 .collect(),
             facts: facts::of(summary),
             images: images(summary),
-            proven: proven(summary),
+            features: features(summary),
             unproven: unproven(summary),
             repeated: summary
                 .scenarios
                 .iter()
-                .filter(|scenario| was_not_green(scenario))
+                .filter(|scenario| scenario.has_earlier_failures())
                 .map(repeated)
                 .collect(),
-            runs: summary.runs.iter().map(one_run).collect(),
+            runs: summary.runs.iter().map(run_line).collect(),
         }
     }
 }
 
-fn wrong(summary: &RunSummary, scenario: &Scenario) -> Wrong {
+fn failure(summary: &RunSummary, scenario: &Scenario) -> Failure {
     let at = match scenario.failing_step() {
         Some(step) => format!(
             "{}:{}: {} {}",
@@ -169,16 +168,17 @@ fn wrong(summary: &RunSummary, scenario: &Scenario) -> Wrong {
         ),
         None => scenario.planned.id.clone(),
     };
-    Wrong {
+    Failure {
         line: line(scenario),
         at,
-        reason: cut(console(&why(summary, scenario)).trim_end(), 8, 6).0,
+        reason: cut(console(&reason(summary, scenario)).trim_end(), 8, 6).0,
     }
 }
 
 /// What was pushed, and what was booted without being pushed by the run.
 fn images(summary: &RunSummary) -> Vec<Image> {
-    let mut images: Vec<Image> = distinct(summary)
+    let mut images: Vec<Image> = summary
+        .pushed_images()
         .into_iter()
         .map(|image| {
             let digest = image.digest.clone().unwrap_or_default();
@@ -188,18 +188,18 @@ fn images(summary: &RunSummary) -> Vec<Image> {
                     .clone()
                     .unwrap_or_else(|| image.image.clone()),
                 tags: image.tags.join(", "),
-                booted: booted(summary, &digest),
+                booted: summary.boot_count(&digest),
                 digest,
             }
         })
         .collect();
     for boot in summary.machines.iter().flat_map(|m| &m.boots) {
-        let Some(digest) = &boot.seen.digest else {
+        let Some(digest) = &boot.observed.digest else {
             continue;
         };
         if images.iter().all(|image| image.digest != *digest) {
             let followed = boot
-                .seen
+                .observed
                 .image
                 .as_deref()
                 .unwrap_or("an image that is not followed");
@@ -207,7 +207,7 @@ fn images(summary: &RunSummary) -> Vec<Image> {
                 reference: format!("{} (not pushed by this run)", console(followed)),
                 tags: String::new(),
                 digest: console(digest),
-                booted: booted(summary, digest),
+                booted: summary.boot_count(digest),
             });
         }
     }
@@ -216,8 +216,8 @@ fn images(summary: &RunSummary) -> Vec<Image> {
 
 fn unproven(summary: &RunSummary) -> Vec<Unproven> {
     let mut groups: Vec<Unproven> = Vec::new();
-    for scenario in summary.scenarios.iter().filter(|s| is_unproven(s)) {
-        let (word, reason) = (scenario.word(), console(&why(summary, scenario)));
+    for scenario in summary.unproven() {
+        let (word, reason) = (scenario.status(), console(&reason(summary, scenario)));
         let same = groups
             .iter_mut()
             .find(|group| group.word == word && group.reason == reason);
@@ -234,36 +234,27 @@ fn unproven(summary: &RunSummary) -> Vec<Unproven> {
     groups
 }
 
-fn proven(summary: &RunSummary) -> Vec<Proven> {
-    let mut proven: Vec<Proven> = Vec::new();
-    for scenario in &summary.scenarios {
-        let planned = &scenario.planned;
-        if proven.last().is_none_or(|last| last.path != planned.path) {
-            proven.push(Proven {
-                name: planned.feature.clone(),
-                path: planned.path.clone(),
-                digest: summary
-                    .features
-                    .get(&planned.path)
-                    .cloned()
-                    .unwrap_or_default(),
-                scenarios: Vec::new(),
-            });
-        }
-        if let Some(last) = proven.last_mut() {
-            last.scenarios.push(line(scenario));
-        }
-    }
-    proven
+fn features(summary: &RunSummary) -> Vec<Feature> {
+    let feature = |scenarios: &[Scenario]| {
+        let planned = &scenarios.first()?.planned;
+        let digest = summary.features.get(&planned.path);
+        Some(Feature {
+            name: planned.feature.clone(),
+            path: planned.path.clone(),
+            digest: digest.cloned().unwrap_or_default(),
+            scenarios: scenarios.iter().map(line).collect(),
+        })
+    };
+    summary.by_feature().filter_map(feature).collect()
 }
 
 /// A scenario in short.
-pub fn line(scenario: &Scenario) -> Line {
-    Line {
+pub(super) fn line(scenario: &Scenario) -> ScenarioLine {
+    ScenarioLine {
         name: scenario.planned.name.clone(),
         anchor: anchor(&scenario.planned.id),
-        word: scenario.word(),
-        class: class_of(scenario.word()),
+        word: scenario.status(),
+        class: class_of(scenario.status()),
         took: if scenario.attempts > 0 {
             duration(scenario.seconds)
         } else {
@@ -274,7 +265,7 @@ pub fn line(scenario: &Scenario) -> Line {
 
 fn repeated(scenario: &Scenario) -> Repeated {
     let before = scenario.earlier.iter().map(|attempt| {
-        let word = attempt.verdict.map_or("unfinished", Verdict::as_str);
+        let word = attempt.status();
         let place = match &attempt.run {
             Some(run) if attempt.run != scenario.run => format!(" in the run {run}"),
             _ => format!(" at attempt {}", attempt.attempt.max(1)),
@@ -286,7 +277,7 @@ fn repeated(scenario: &Scenario) -> Repeated {
     });
     let mut before: Vec<String> = before.collect();
     if let Some(run) = &scenario.run {
-        before.push(format!("then {} in the run {run}", scenario.word()));
+        before.push(format!("then {} in the run {run}", scenario.status()));
     }
     Repeated {
         line: line(scenario),
@@ -294,8 +285,8 @@ fn repeated(scenario: &Scenario) -> Repeated {
     }
 }
 
-fn one_run(part: &Part) -> OneRun {
-    let counts: Vec<String> = WORDS
+fn run_line(part: &Part) -> RunLine {
+    let counts: Vec<String> = STATUSES
         .into_iter()
         .filter_map(|word| {
             part.counts
@@ -311,7 +302,7 @@ fn one_run(part: &Part) -> OneRun {
             code.map_or("?".to_owned(), |c| c.to_string())
         ),
     };
-    OneRun {
+    RunLine {
         run: part.run.clone(),
         began: moment(part.began),
         took: duration(part.seconds),
@@ -321,7 +312,7 @@ fn one_run(part: &Part) -> OneRun {
     }
 }
 
-/// What was booted, as shortly as it can be said.
-pub fn booted_image(image: Option<&str>) -> String {
+/// `NAME:TAG` of what was booted.
+pub(super) fn booted_image(image: Option<&str>) -> String {
     image.map_or("?", short_image).to_owned()
 }

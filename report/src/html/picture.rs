@@ -17,10 +17,10 @@ const TOLERANCE: u8 = 16;
 const MARK: [u8; 3] = [0xd0, 0x00, 0x6f];
 
 /// A picture that was read. Pages are opaque: it has no fourth channel.
-pub struct Picture(RgbImage);
+pub(super) struct Picture(RgbImage);
 
 /// Reads a PNG; nothing for what is none, or is larger than any page.
-pub fn read(png: &[u8]) -> Option<Picture> {
+pub(super) fn read(png: &[u8]) -> Option<Picture> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(8192);
     limits.max_image_height = Some(16384);
@@ -32,18 +32,18 @@ pub fn read(png: &[u8]) -> Option<Picture> {
 
 impl Picture {
     /// Where a page begins to be read, small.
-    pub fn small(&self) -> Option<Vec<u8>> {
+    pub(super) fn small(&self) -> Option<Vec<u8>> {
         let width = self.0.width().clamp(1, SHOWN);
         let height = self.0.height().clamp(1, (width * 3 / 4).max(1));
         let left = self.0.width().saturating_sub(width) / 2;
-        let shown = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(left, 0, width, height);
+        let cropped = DynamicImage::ImageRgb8(self.0.clone()).crop_imm(left, 0, width, height);
         let small_height = (height * SMALL / width).max(1);
-        png(&shown.resize_exact(SMALL, small_height, FilterType::Triangle))
+        png(&cropped.resize_exact(SMALL, small_height, FilterType::Triangle))
     }
 }
 
 /// Where two pictures differ, marked in the newer one, and which share of it that is; nothing where they do not.
-pub fn difference(old: &Picture, new: &Picture) -> Option<(Vec<u8>, f64)> {
+pub(super) fn difference(old: &Picture, new: &Picture) -> Option<(Vec<u8>, f64)> {
     let (old, new) = (&old.0, &new.0);
     let width = old.width().max(new.width());
     let height = old.height().max(new.height());
@@ -67,17 +67,17 @@ pub fn difference(old: &Picture, new: &Picture) -> Option<(Vec<u8>, f64)> {
     }
     let share = differing as f64 / (f64::from(width) * f64::from(height)).max(1.0);
     let marked = DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, marked)?);
-    let shown = if width > WIDE {
-        let shown_height = (u64::from(height) * u64::from(WIDE) / u64::from(width)).max(1);
+    let scaled = if width > WIDE {
+        let scaled_height = (u64::from(height) * u64::from(WIDE) / u64::from(width)).max(1);
         marked.resize_exact(
             WIDE,
-            u32::try_from(shown_height).ok()?,
+            u32::try_from(scaled_height).ok()?,
             FilterType::Triangle,
         )
     } else {
         marked
     };
-    Some((png(&shown)?, share))
+    Some((png(&scaled)?, share))
 }
 
 /// A row's bytes, three for each pixel; none below the picture's end.

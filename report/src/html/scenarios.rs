@@ -2,11 +2,11 @@
 
 use bootproof_record::Verdict;
 
-use crate::last_screen;
 use crate::paint::duration;
+use crate::rerun::rerun_command;
 use crate::summary::{Attempt, Command, RunSummary, Scenario};
 use crate::text::{console, cut};
-use crate::verdict::why;
+use crate::verdict::reason;
 
 use super::embed::{Embedder, Piece, order};
 use super::{anchor, class_of};
@@ -19,15 +19,15 @@ const COMMAND: usize = 4000;
 
 /// A feature.
 #[derive(Debug)]
-pub struct Feature {
+pub(super) struct Feature {
     pub name: String,
     pub path: String,
-    pub scenarios: Vec<Told>,
+    pub scenarios: Vec<ScenarioDetail>,
 }
 
 /// A scenario.
 #[derive(Debug)]
-pub struct Told {
+pub(super) struct ScenarioDetail {
     pub anchor: String,
     pub name: String,
     pub id: String,
@@ -36,23 +36,23 @@ pub struct Told {
     pub class: String,
     pub took: String,
     pub open: bool,
-    /// What it starts from, and where that is told.
+    /// What it starts from, and the place of that.
     pub parent: Option<(String, String)>,
     pub run: Option<String>,
     pub reason: Option<String>,
     /// The step it did not get past.
-    pub fell_at: Option<String>,
+    pub stopped_at: Option<String>,
     /// How to run it again.
-    pub again: Option<String>,
+    pub rerun: Option<String>,
     pub evidence: Vec<Piece>,
     pub steps: Vec<Step>,
-    pub commands: Vec<Ran>,
-    pub earlier: Vec<Earlier>,
+    pub commands: Vec<CommandLine>,
+    pub earlier: Vec<EarlierAttempt>,
 }
 
 /// A step.
 #[derive(Debug)]
-pub struct Step {
+pub(super) struct Step {
     pub keyword: String,
     pub text: String,
     pub line: usize,
@@ -61,12 +61,12 @@ pub struct Step {
     pub class: String,
     pub took: String,
     pub message: Option<String>,
-    pub commands: Vec<Ran>,
+    pub commands: Vec<CommandLine>,
 }
 
 /// A command.
 #[derive(Debug)]
-pub struct Ran {
+pub(super) struct CommandLine {
     pub on: String,
     pub line: String,
     pub label: Option<String>,
@@ -76,7 +76,7 @@ pub struct Ran {
 
 /// An attempt before the last.
 #[derive(Debug)]
-pub struct Earlier {
+pub(super) struct EarlierAttempt {
     pub title: String,
     pub class: String,
     pub reason: Option<String>,
@@ -84,17 +84,17 @@ pub struct Earlier {
     pub evidence: Vec<Piece>,
 }
 
-/// All scenarios by feature. Files are taken in for those that did not pass first.
-pub fn features(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Feature> {
+/// All scenarios by feature. Files are embedded first for those that did not pass.
+pub(super) fn features(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Feature> {
     let mut first: Vec<usize> = (0..summary.scenarios.len()).collect();
     first.sort_by_key(|place| urgency(&summary.scenarios[*place]));
-    let mut told: Vec<(usize, Told)> = first
+    let mut details: Vec<(usize, ScenarioDetail)> = first
         .into_iter()
-        .map(|place| (place, tell(summary, &summary.scenarios[place], embedder)))
+        .map(|place| (place, detail(summary, &summary.scenarios[place], embedder)))
         .collect();
-    told.sort_by_key(|(place, _)| *place);
+    details.sort_by_key(|(place, _)| *place);
     let mut features: Vec<Feature> = Vec::new();
-    for (place, told) in told {
+    for (place, detail) in details {
         let planned = &summary.scenarios[place].planned;
         if features.last().is_none_or(|last| last.path != planned.path) {
             features.push(Feature {
@@ -104,7 +104,7 @@ pub fn features(summary: &RunSummary, embedder: &mut Embedder<'_>) -> Vec<Featur
             });
         }
         if let Some(last) = features.last_mut() {
-            last.scenarios.push(told);
+            last.scenarios.push(detail);
         }
     }
     features
@@ -120,22 +120,26 @@ fn urgency(scenario: &Scenario) -> u8 {
     }
 }
 
-fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) -> Told {
+fn detail(
+    summary: &RunSummary,
+    scenario: &Scenario,
+    embedder: &mut Embedder<'_>,
+) -> ScenarioDetail {
     let planned = &scenario.planned;
     let passed = scenario.verdict == Some(Verdict::Passed);
     let began = scenario.attempts > 0;
-    let stopped_at = scenario.failing_step().filter(|_| !passed);
+    let last_step = scenario.failing_step().filter(|_| !passed);
     let parent = planned.parent.as_deref().map(|id| {
         let name = summary.scenario(id).map_or(id, |s| s.planned.name.as_str());
         (name.to_owned(), anchor(id))
     });
-    Told {
+    ScenarioDetail {
         anchor: anchor(&planned.id),
         name: planned.name.clone(),
         id: planned.id.clone(),
         tags: planned.tags.clone(),
-        word: scenario.word(),
-        class: class_of(scenario.word()),
+        word: scenario.status(),
+        class: class_of(scenario.status()),
         took: if began {
             duration(scenario.seconds)
         } else {
@@ -145,9 +149,9 @@ fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) 
         parent,
         run: scenario.run.clone(),
         reason: (!passed)
-            .then(|| shown(&why(summary, scenario)))
+            .then(|| shorten_reason(&reason(summary, scenario)))
             .filter(|reason| !reason.is_empty()),
-        fell_at: stopped_at.map(|step| {
+        stopped_at: last_step.map(|step| {
             format!(
                 "{}:{}: {} {}",
                 planned.path,
@@ -156,17 +160,16 @@ fn tell(summary: &RunSummary, scenario: &Scenario, embedder: &mut Embedder<'_>) 
                 console(&step.text)
             )
         }),
-        again: (!passed && began)
-            .then(|| last_screen::again(&planned.id, arguments(summary, scenario))),
+        rerun: (!passed && began).then(|| rerun_command(&planned.id, arguments(summary, scenario))),
         evidence: evidence(scenario, embedder, |a| {
             a.run == scenario.run && a.attempt == scenario.attempts
         }),
         steps: steps(&scenario.steps, scenario.reason.as_deref()),
-        commands: scenario.commands.iter().map(ran).collect(),
+        commands: scenario.commands.iter().map(command_line).collect(),
         earlier: scenario
             .earlier
             .iter()
-            .map(|attempt| earlier(scenario, attempt, embedder))
+            .map(|attempt| earlier_attempt(scenario, attempt, embedder))
             .collect(),
     }
 }
@@ -183,39 +186,43 @@ fn evidence(
     embedder: &mut Embedder<'_>,
     wanted: impl Fn(&crate::summary::Attachment) -> bool,
 ) -> Vec<Piece> {
-    let mut mine: Vec<_> = scenario.attachments.iter().filter(|a| wanted(a)).collect();
-    mine.sort_by_key(|attachment| order(attachment));
-    // A console is stored when a step fails and again when its machine goes: its end is told once.
+    let mut attachments: Vec<_> = scenario.attachments.iter().filter(|a| wanted(a)).collect();
+    attachments.sort_by_key(|attachment| order(attachment));
+    // A console is stored when a step fails and again when its machine goes: its end is shown once.
     let mut ends: Vec<Option<&str>> = Vec::new();
     let mut pieces = Vec::new();
-    for attachment in mine {
-        let mut shown = embedder.pieces(attachment);
+    for attachment in attachments {
+        let mut mine = embedder.pieces(attachment);
         let machine = attachment.machine.as_deref();
-        if shown.len() > 1 {
+        if mine.len() > 1 {
             if ends.contains(&machine) {
-                shown.remove(0);
+                mine.remove(0);
             } else {
                 ends.push(machine);
             }
         }
-        pieces.append(&mut shown);
+        pieces.append(&mut mine);
     }
     pieces
 }
 
-fn earlier(scenario: &Scenario, attempt: &Attempt, embedder: &mut Embedder<'_>) -> Earlier {
-    let word = attempt.verdict.map_or("unfinished", Verdict::as_str);
+fn earlier_attempt(
+    scenario: &Scenario,
+    attempt: &Attempt,
+    embedder: &mut Embedder<'_>,
+) -> EarlierAttempt {
+    let status = attempt.status();
     let place = match &attempt.run {
         Some(run) if attempt.run != scenario.run => format!("in the run {run}"),
         _ => format!("attempt {}", attempt.attempt.max(1)),
     };
-    Earlier {
+    EarlierAttempt {
         title: format!(
-            "{word} before, {place}, after {}",
+            "{status} before, {place}, after {}",
             duration(attempt.seconds)
         ),
-        class: class_of(word),
-        reason: attempt.reason.as_deref().map(shown),
+        class: class_of(status),
+        reason: attempt.reason.as_deref().map(shorten_reason),
         steps: steps(&attempt.steps, attempt.reason.as_deref()),
         evidence: evidence(scenario, embedder, |a| {
             a.run == attempt.run && a.attempt == attempt.attempt
@@ -227,7 +234,7 @@ fn steps(steps: &[crate::summary::Step], reason: Option<&str>) -> Vec<Step> {
     steps
         .iter()
         .map(|step| {
-            let word = step.verdict.map_or("unfinished", Verdict::as_str);
+            let word = step.status();
             // The reason stands above the steps already.
             let message = step.message.as_deref().filter(|m| Some(*m) != reason);
             Step {
@@ -244,15 +251,15 @@ fn steps(steps: &[crate::summary::Step], reason: Option<&str>) -> Vec<Step> {
                 word,
                 class: class_of(word),
                 took: duration(step.seconds),
-                message: message.map(shown),
-                commands: step.commands.iter().map(ran).collect(),
+                message: message.map(shorten_reason),
+                commands: step.commands.iter().map(command_line).collect(),
             }
         })
         .collect()
 }
 
-fn ran(command: &Command) -> Ran {
-    Ran {
+fn command_line(command: &Command) -> CommandLine {
+    CommandLine {
         on: console(&command.on),
         line: crate::text::shorten(&console(&command.line), COMMAND),
         label: command.label.as_deref().map(console),
@@ -261,6 +268,6 @@ fn ran(command: &Command) -> Ran {
     }
 }
 
-fn shown(text: &str) -> String {
+fn shorten_reason(text: &str) -> String {
     cut(console(text).trim_end(), LINES / 2, LINES / 2).0
 }

@@ -195,7 +195,7 @@ fn a_record_from_before_there_were_pages_makes_a_page_too() {
     let dir = tempfile::tempdir().unwrap();
     let path = camino::Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
     std::fs::write(path.join(reading::RECORD), record).unwrap();
-    let report = Report::of(reading::run(&path).unwrap());
+    let report = Report::of(reading::read_run(&path).unwrap());
     let page = render(&report).unwrap();
     let boots: usize = RunSummary::from_record(record)
         .unwrap()

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::paint::{Paint, duration};
 use crate::summary::{Boot, Machine, RunSummary};
+use crate::text::shorten;
 
 /// How wide the table may be.
 const WIDTH: usize = 80;
@@ -21,15 +22,10 @@ const RIGHT: [bool; 6] = [false, false, false, true, true, false];
 
 /// The table; nothing for a run without machines.
 pub(super) fn table(text: &mut String, summary: &RunSummary, paint: Paint) {
-    let mut boots: Vec<(&Machine, &Boot)> = summary
-        .machines
-        .iter()
-        .flat_map(|machine| machine.boots.iter().map(move |boot| (machine, boot)))
-        .collect();
+    let boots = summary.boots();
     if boots.is_empty() {
         return;
     }
-    boots.sort_by_key(|(_, boot)| boot.at);
     let mut rows = vec![HEADS.map(str::to_owned)];
     rows.extend(boots.iter().map(|(machine, boot)| {
         let name = boot.scenario.as_deref().unwrap_or_default();
@@ -52,17 +48,18 @@ pub(super) fn table(text: &mut String, summary: &RunSummary, paint: Paint) {
 }
 
 fn row(machine: &Machine, boot: &Boot, scenario: &str) -> [String; HEADS.len()] {
-    let seen = &boot.seen;
-    let soft = if seen.soft { "soft " } else { "" };
+    let observed = &boot.observed;
+    let soft = if observed.soft { "soft " } else { "" };
     [
         machine.machine.clone(),
-        booted(seen.image.as_deref(), seen.digest.as_deref()),
-        seen.os_release
+        booted(observed.image.as_deref(), observed.digest.as_deref()),
+        observed
+            .os_release
             .get("VERSION_ID")
             .cloned()
             .unwrap_or_default(),
-        format!("{soft}{}", duration(seen.seconds_to_reachable)),
-        seen.page_down_seconds.map(duration).unwrap_or_default(),
+        format!("{soft}{}", duration(observed.seconds_to_reachable)),
+        observed.page_down_seconds.map(duration).unwrap_or_default(),
         scenario.to_owned(),
     ]
 }
@@ -77,14 +74,15 @@ fn booted(image: Option<&str>, digest: Option<&str>) -> String {
 }
 
 fn scenario_name<'a>(summary: &'a RunSummary, id: &'a str) -> &'a str {
-    let of_id = summary.scenarios.iter().find(|s| s.planned.id == id);
-    of_id.map_or(id, |s| s.planned.name.as_str())
+    summary
+        .scenario(id)
+        .map_or(id, |scenario| scenario.planned.name.as_str())
 }
 
 fn line(row: &[String; HEADS.len()], widths: &[usize; HEADS.len()]) -> String {
     let mut line = String::new();
     for ((cell, width), right) in row.iter().zip(widths).zip(RIGHT) {
-        let cell = shortened(cell, *width);
+        let cell = shorten(cell, *width);
         let _ = if right {
             write!(line, "  {cell:>width$}")
         } else {
@@ -94,21 +92,12 @@ fn line(row: &[String; HEADS.len()], widths: &[usize; HEADS.len()]) -> String {
     line.trim_end().to_owned()
 }
 
-fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let mut kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    kept.push('…');
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample::DAY;
 
-    fn shown(record: &str) -> String {
+    fn table_of(record: &str) -> String {
         let mut text = String::new();
         let summary = RunSummary::from_record(record).unwrap();
         assert_eq!(summary.warnings, [] as [String; 0]);
@@ -128,20 +117,20 @@ what was booted
   homepage  homepage:latest  12    70.4 s     61.7 s  Fixing the FROM and switc…
   homepage  homepage:latest  12    47.3 s     38.1 s  A minor update
 ";
-        assert_eq!(shown(DAY), expected);
+        assert_eq!(table_of(DAY), expected);
         assert!(expected.lines().all(|line| line.chars().count() <= WIDTH));
     }
 
     #[test]
     fn a_soft_reboot_is_marked() {
         let soft = DAY.replace(r#""soft":false"#, r#""soft":true"#);
-        assert!(shown(&soft).contains("  soft 47.3 s  "));
+        assert!(table_of(&soft).contains("  soft 47.3 s  "));
     }
 
     #[test]
     fn a_run_without_machines_has_no_table() {
         let start = DAY.lines().next().unwrap_or_default();
-        assert_eq!(shown(&format!("{start}\n")), "");
+        assert_eq!(table_of(&format!("{start}\n")), "");
     }
 
     #[test]
@@ -157,7 +146,7 @@ what was booted
 
     #[test]
     fn a_long_name_says_that_it_goes_on() {
-        assert_eq!(shortened("Rückkehr", 8), "Rückkehr");
-        assert_eq!(shortened("Rückkehren", 8), "Rückkeh…");
+        assert_eq!(shorten("Rückkehr", 8), "Rückkehr");
+        assert_eq!(shorten("Rückkehren", 8), "Rückkeh…");
     }
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use bootproof_record::Verdict;
 
-use super::shown;
+use super::shorten_reason;
 use crate::paint::Paint;
 use crate::summary::{RunSummary, Scenario};
-use crate::verdict::{self, is_unproven};
+use crate::verdict;
 
 /// Scenarios that are unproven for one reason.
 struct Group<'a> {
@@ -17,10 +17,10 @@ struct Group<'a> {
     scenarios: Vec<&'a Scenario>,
 }
 
-/// Lists them by what kept them.
+/// Lists them by the reason.
 pub(super) fn list(text: &mut String, summary: &RunSummary, paint: Paint) {
     let mut groups: Vec<Group> = Vec::new();
-    for scenario in summary.scenarios.iter().filter(|s| is_unproven(s)) {
+    for scenario in summary.unproven() {
         let group = group(summary, scenario);
         let same = groups
             .iter_mut()
@@ -39,7 +39,7 @@ pub(super) fn list(text: &mut String, summary: &RunSummary, paint: Paint) {
             Some(verdict) => paint.verdict(verdict, group.word),
             None => group.word.to_owned(),
         };
-        let mut lines = shown(&group.reason).into_iter();
+        let mut lines = shorten_reason(&group.reason).into_iter();
         match lines.next() {
             Some(first) => drop(writeln!(text, "  {word}: {first}")),
             None => drop(writeln!(text, "  {word}")),
@@ -83,7 +83,7 @@ fn skipped(scenario: &Scenario) -> String {
 
 /// The scenario at the root of it: what is between was blocked itself.
 fn cause(summary: &RunSummary, scenario: &Scenario) -> String {
-    let Some(root) = verdict::root(summary, scenario) else {
+    let Some(root) = verdict::root_cause(summary, scenario) else {
         return scenario.reason.clone().unwrap_or_default();
     };
     let what = match root.verdict {

@@ -132,7 +132,7 @@ impl RunState {
 
     /// The step a scenario is in, or was in last, and its place from 0.
     pub(super) fn last_step(&self, id: &str) -> Option<(usize, &Step)> {
-        self.scenario(id)?.steps.iter().enumerate().last()
+        self.scenario(id)?.steps.iter().enumerate().next_back()
     }
 
     /// The texts of all steps of a scenario, as far as they are known.

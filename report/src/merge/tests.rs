@@ -81,7 +81,7 @@ fn made(made: &Made<'_>) -> (tempfile::TempDir, Run) {
             seconds: 3.0,
         });
     }
-    let run = reading::run(&path).unwrap();
+    let run = reading::read_run(&path).unwrap();
     (dir, run)
 }
 
@@ -157,7 +157,7 @@ fn a_red_one_after_a_green_one_is_red() {
     };
     let summary = merged(&one, &two).unwrap().summary;
     assert_eq!(summary.exit_code, Some(1));
-    assert_eq!(summary.of("failed"), 1);
+    assert_eq!(summary.count_of("failed"), 1);
 }
 
 #[test]
@@ -203,7 +203,6 @@ fn a_later_host_that_could_not_run_it_takes_no_verdict_away() {
 
 #[test]
 fn what_was_green_twice_is_not_told_as_if_it_had_been_red() {
-    use crate::verdict::was_not_green;
     let one = Made {
         verdicts: &[(2, Some(Verdict::Passed)), (5, Some(Verdict::Error))],
         ..MADE
@@ -214,8 +213,8 @@ fn what_was_green_twice_is_not_told_as_if_it_had_been_red() {
         ..MADE
     };
     let summary = merged(&one, &two).unwrap().summary;
-    assert!(!was_not_green(&summary.scenarios[0]));
-    assert!(was_not_green(&summary.scenarios[1]));
+    assert!(!summary.scenarios[0].has_earlier_failures());
+    assert!(summary.scenarios[1].has_earlier_failures());
 }
 
 #[test]

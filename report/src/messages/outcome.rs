@@ -1,4 +1,4 @@
-//! What became of a scenario, attempt by attempt and step by step.
+//! The messages of a scenario: attempt by attempt, step by step.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::document::Pickle;
-use super::{AFTER, Ids, RUN, after, lasting, stamp};
+use super::{AFTER, Ids, RUN, add_seconds, duration_value, timestamp_value};
 use crate::merge::Report;
 use crate::summary::{Attempt, Page, Scenario, Step};
 use crate::text::{console, cut};
-use crate::verdict::why;
+use crate::verdict::reason;
 
 /// How many lines of a text go into the stream from either end; the run's folder has all of it.
 const LINES: usize = 200;
@@ -28,7 +28,7 @@ pub(super) fn of(
 ) -> Vec<Value> {
     let mut attempts = scenario.earlier.clone();
     attempts.push(scenario.as_attempt());
-    let after_steps = attempts.iter().any(fell_after_its_steps);
+    let after_steps = attempts.iter().any(failed_after_steps);
     let case = ids.next();
     let mut tests: Vec<(String, Value)> = pickle
         .steps
@@ -54,7 +54,7 @@ pub(super) fn of(
     let last = attempts.len() - 1;
     for (place, attempt) in attempts.iter().enumerate() {
         let started = ids.next();
-        let mut teller = Teller {
+        let mut attempt_messages = AttemptMessages {
             report,
             scenario,
             attempt,
@@ -63,24 +63,25 @@ pub(super) fn of(
             at: attempt.began.unwrap_or(report.summary.began),
             messages: &mut messages,
         };
-        teller.begin(&case, place);
+        attempt_messages.begin(&case, place);
         for (number, (test, _)) in tests.iter().enumerate() {
-            teller.step(number, test, pickle.steps.len());
+            attempt_messages.step(number, test, pickle.steps.len());
         }
-        teller.end(place < last);
+        attempt_messages.end(place < last);
     }
     messages
 }
 
 /// Whether it did not pass although its steps did: what comes after them went wrong.
-fn fell_after_its_steps(attempt: &Attempt) -> bool {
+fn failed_after_steps(attempt: &Attempt) -> bool {
     let passed = |step: &Step| step.verdict == Some(Verdict::Passed);
     matches!(attempt.verdict, Some(Verdict::Failed | Verdict::Error))
         && !attempt.steps.is_empty()
         && attempt.steps.iter().all(passed)
 }
 
-struct Teller<'a> {
+/// The messages of one attempt.
+struct AttemptMessages<'a> {
     report: &'a Report,
     scenario: &'a Scenario,
     attempt: &'a Attempt,
@@ -90,20 +91,20 @@ struct Teller<'a> {
     messages: &'a mut Vec<Value>,
 }
 
-impl Teller<'_> {
+impl AttemptMessages<'_> {
     fn begin(&mut self, case: &str, place: usize) {
         self.messages.push(json!({"testCaseStarted": {
             "id": self.started,
             "testCaseId": case,
             "attempt": place,
-            "timestamp": stamp(self.at),
+            "timestamp": timestamp_value(self.at),
         }}));
     }
 
     fn end(&mut self, again: bool) {
         self.messages.push(json!({"testCaseFinished": {
             "testCaseStartedId": self.started,
-            "timestamp": stamp(self.at),
+            "timestamp": timestamp_value(self.at),
             "willBeRetried": again,
         }}));
     }
@@ -116,19 +117,19 @@ impl Teller<'_> {
         self.messages.push(json!({"testStepStarted": {
             "testCaseStartedId": self.started,
             "testStepId": test,
-            "timestamp": stamp(self.at),
+            "timestamp": timestamp_value(self.at),
         }}));
         self.attachments(number, test);
         let (status, message) = if number < own {
             self.result(number)
-        } else if fell_after_its_steps(self.attempt) {
+        } else if failed_after_steps(self.attempt) {
             ("FAILED", Some(self.reason()))
         } else {
             ("PASSED", None)
         };
         let seconds = step.map_or(0.0, |step| step.seconds);
-        self.at = after(self.at, seconds);
-        let mut result = json!({"status": status, "duration": lasting(seconds)});
+        self.at = add_seconds(self.at, seconds);
+        let mut result = json!({"status": status, "duration": duration_value(seconds)});
         if let Some(message) = message {
             result["message"] = json!(message);
         }
@@ -136,21 +137,21 @@ impl Teller<'_> {
             "testCaseStartedId": self.started,
             "testStepId": test,
             "testStepResult": result,
-            "timestamp": stamp(self.at),
+            "timestamp": timestamp_value(self.at),
         }}));
     }
 
     fn result(&self, number: usize) -> (&'static str, Option<String>) {
         let Some(step) = self.attempt.steps.get(number) else {
-            // Of a scenario that did not begin the first step says why.
+            // A scenario that did not begin has its reason at its first step.
             let word = self
                 .attempt
                 .verdict
-                .map_or(self.scenario.word(), Verdict::as_str);
-            let says = self.attempt.steps.is_empty() && number == 0;
+                .map_or(self.scenario.status(), Verdict::as_str);
+            let is_first = self.attempt.steps.is_empty() && number == 0;
             return (
                 "SKIPPED",
-                says.then(|| format!("{word}: {}", self.reason())),
+                is_first.then(|| format!("{word}: {}", self.reason())),
             );
         };
         let message = || console(step.message.as_deref().unwrap_or_default());
@@ -168,7 +169,7 @@ impl Teller<'_> {
 
     fn reason(&self) -> String {
         let reason = if self.is_last {
-            why(&self.report.summary, self.scenario)
+            reason(&self.report.summary, self.scenario)
         } else {
             self.attempt.reason.clone().unwrap_or_default()
         };
@@ -179,12 +180,12 @@ impl Teller<'_> {
     /// The evidence of a step, and the pictures of pages taken in it.
     fn attachments(&mut self, number: usize, test: &str) {
         let last_step = self.attempt.steps.len().saturating_sub(1);
-        let mine = self.scenario.attachments.iter().filter(|a| {
+        let attachments = self.scenario.attachments.iter().filter(|a| {
             let place = a.step.unwrap_or(last_step);
             a.run == self.attempt.run && a.attempt == self.attempt.attempt && place == number
         });
         let mut found: Vec<Value> = Vec::new();
-        for attachment in mine {
+        for attachment in attachments {
             let path = attachment.path.as_str();
             found.push(self.file(attachment.run.as_deref(), path, &attachment.name));
         }
@@ -197,7 +198,7 @@ impl Teller<'_> {
         for mut value in found {
             value["testCaseStartedId"] = json!(self.started);
             value["testStepId"] = json!(test);
-            value["timestamp"] = stamp(self.at);
+            value["timestamp"] = timestamp_value(self.at);
             self.messages.push(json!({"attachment": value}));
         }
     }

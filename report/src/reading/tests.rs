@@ -14,18 +14,18 @@ fn folder(record: &[u8]) -> (tempfile::TempDir, Utf8PathBuf) {
 
 fn refused(record: &[u8]) -> Problem {
     let (_dir, path) = folder(record);
-    run(&path).unwrap_err()
+    read_run(&path).unwrap_err()
 }
 
 #[test]
 fn a_folder_that_is_none_is_told_with_what_to_do() {
     let (_dir, path) = folder(b"");
-    let gone = run(&path.join("gone")).unwrap_err();
+    let gone = read_run(&path.join("gone")).unwrap_err();
     assert!(gone.message.starts_with("no run's folder"), "{gone}");
-    let file = run(&path.join(RECORD)).unwrap_err();
+    let file = read_run(&path.join(RECORD)).unwrap_err();
     assert!(file.message.contains("it is a file"), "{file}");
     std::fs::remove_file(path.join(RECORD)).unwrap();
-    let empty = run(&path).unwrap_err();
+    let empty = read_run(&path).unwrap_err();
     assert!(empty.file.ends_with("run/events.ndjson"), "{empty}");
     for problem in [gone, file, empty] {
         assert!(problem.help.is_some(), "{problem}");
@@ -66,8 +66,8 @@ fn garbage_in_the_middle_is_named_by_its_line_and_the_rest_is_read() {
     let mut bytes = lines.join("\n").into_bytes();
     bytes.extend(b"\n\xff\xff\n\n");
     let (_dir, path) = folder(&bytes);
-    let summary = run(&path).unwrap().summary;
-    assert_eq!(summary.of("passed"), 1);
+    let summary = read_run(&path).unwrap().summary;
+    assert_eq!(summary.count_of("passed"), 1);
     let told = |line| format!("line {line} of the record cannot be read");
     assert!(
         summary.warnings[0].starts_with(&told(4)),
@@ -88,10 +88,13 @@ fn a_last_line_cut_short_is_a_run_that_did_not_end() {
     let whole = record();
     for cut in [whole.len() - 1, whole.len() - 30] {
         let (_dir, path) = folder(&whole.as_bytes()[..cut]);
-        let summary = run(&path).unwrap().summary;
+        let summary = read_run(&path).unwrap().summary;
         assert!(summary.incomplete);
         assert_eq!(summary.warnings, [] as [String; 0]);
         // The newline alone is no loss.
-        assert_eq!(summary.of("passed"), usize::from(cut == whole.len() - 1));
+        assert_eq!(
+            summary.count_of("passed"),
+            usize::from(cut == whole.len() - 1)
+        );
     }
 }

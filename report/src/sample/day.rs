@@ -328,7 +328,7 @@ impl Day {
             .map(|event| serde_json::to_string(event).unwrap() + "\n")
             .collect();
         self.write(reading::RECORD, lines.as_bytes());
-        Report::of(reading::run(Utf8Path::new(&self.folder)).unwrap())
+        Report::of(reading::read_run(Utf8Path::new(&self.folder)).unwrap())
     }
 }
 

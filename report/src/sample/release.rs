@@ -12,7 +12,7 @@ use crate::attest::EXPECTED_FAILURE;
 use crate::summary::RunSummary;
 
 /// A made-up run of four scenarios on lines 2, 5, 9 and 12; the one on line 9 expects a broken image.
-pub struct Lab {
+pub struct ReleaseRun {
     recorder: Recorder,
     seen: UnboundedReceiver<Envelope>,
     events: Vec<Envelope>,
@@ -40,9 +40,9 @@ pub fn planned(line: usize) -> PlannedScenario {
     }
 }
 
-impl Lab {
+impl ReleaseRun {
     /// A run of everything, from a clean checkout, with `homepage` for its candidate.
-    pub fn new() -> Self {
+    pub fn begun() -> Self {
         Self::of(false, SourceTree::Embedded, SignOff::default())
     }
 
@@ -95,9 +95,9 @@ impl Lab {
 
     /// A run of which everything passed; `homepage` was pushed as `sha256:aa` and booted.
     pub fn green() -> Self {
-        let mut lab = Self::new();
-        lab.all_pass();
-        lab
+        let mut run = Self::begun();
+        run.all_pass();
+        run
     }
 
     /// All scenarios pass, and the run ends; `homepage` was pushed as `sha256:aa` and booted in each.

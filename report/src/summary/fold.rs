@@ -167,7 +167,7 @@ impl RunSummary {
                     machine.boots.push(Boot {
                         scenario: envelope.scenario.clone(),
                         at: envelope.at,
-                        seen: boot.clone(),
+                        observed: boot.clone(),
                     });
                 }
             }

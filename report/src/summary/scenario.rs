@@ -31,13 +31,30 @@ impl Scenario {
             .find(|step| step.verdict != Some(Verdict::Passed))
     }
 
-    /// Its verdict's word, or the word for having none.
-    pub fn word(&self) -> &'static str {
+    /// Its verdict, or what it is without one.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
         match self.verdict {
             Some(verdict) => verdict.as_str(),
             None if self.attempts > 0 => UNFINISHED,
             None => NOT_RUN,
         }
+    }
+
+    /// Whether nothing was shown of what it promises, one way or the other.
+    #[must_use]
+    pub fn is_unproven(&self) -> bool {
+        matches!(
+            self.verdict,
+            None | Some(Verdict::Blocked | Verdict::Skipped)
+        )
+    }
+
+    /// Whether an earlier attempt, or an earlier run, saw it otherwise than passed.
+    #[must_use]
+    pub fn has_earlier_failures(&self) -> bool {
+        let passed = |attempt: &Attempt| attempt.verdict == Some(Verdict::Passed);
+        !self.earlier.iter().all(passed)
     }
 
     /// Its last attempt as one that another comes after.
@@ -98,7 +115,7 @@ impl Scenario {
                 label,
                 code,
                 seconds,
-            } => self.ran(Command {
+            } => self.add_command(Command {
                 on: on.clone(),
                 line: line.clone(),
                 label: label.clone(),
@@ -109,7 +126,7 @@ impl Scenario {
                 if let Some(attachment) = Attachment::of(event) {
                     self.attachments.push(Attachment {
                         attempt: self.attempts,
-                        step: self.step_at_hand(),
+                        step: self.current_step(),
                         ..attachment
                     });
                 }
@@ -131,7 +148,7 @@ impl Scenario {
         self.commands.clear();
     }
 
-    fn ran(&mut self, command: Command) {
+    fn add_command(&mut self, command: Command) {
         match self.steps.last_mut() {
             Some(step) if step.verdict.is_none() => step.commands.push(command),
             _ => self.commands.push(command),
@@ -139,14 +156,30 @@ impl Scenario {
     }
 
     /// The step that is going on, or that has just not passed: evidence is collected right after it.
-    fn step_at_hand(&self) -> Option<usize> {
+    fn current_step(&self) -> Option<usize> {
         let last = self.steps.last()?;
         (last.verdict != Some(Verdict::Passed)).then(|| self.steps.len() - 1)
     }
 }
 
+impl Attempt {
+    /// Its verdict, or what it is without one.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        self.verdict.map_or(UNFINISHED, Verdict::as_str)
+    }
+}
+
+impl Step {
+    /// Its verdict, or what it is without one.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        self.verdict.map_or(UNFINISHED, Verdict::as_str)
+    }
+}
+
 impl Attachment {
-    /// The file an event tells of.
+    /// The file of an event.
     pub(super) fn of(event: &Event) -> Option<Self> {
         let Event::Attached {
             name,
@@ -170,7 +203,7 @@ impl Attachment {
 }
 
 impl Page {
-    /// The page an event tells of.
+    /// The page of an event.
     pub(super) fn of(envelope: &Envelope) -> Option<Self> {
         let Event::Page {
             machine,

@@ -250,7 +250,7 @@ pub struct Attachment {
     pub step: Option<usize>,
 }
 
-/// A page as it was seen.
+/// A page as it was opened.
 #[derive(Debug, Clone, Serialize)]
 pub struct Page {
     /// The machine's or container's name.
@@ -291,7 +291,7 @@ pub struct Deployed {
     pub at: Timestamp,
     /// `switch`, `upgrade` or `rollback`.
     pub verb: String,
-    /// What was asked for.
+    /// The image that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The manifest digest that boots next.
@@ -362,7 +362,7 @@ pub struct Machine {
     pub boots: Vec<Boot>,
     /// Every change of its deployments, in order.
     pub deployed: Vec<Deployed>,
-    /// Its pages as they were seen, in order.
+    /// Its pages as they were opened, in order.
     pub pages: Vec<Page>,
     /// Whether it was kept; `null` when the record does not say what became of it.
     pub kept: Option<bool>,
@@ -384,9 +384,9 @@ pub struct Restored {
 pub struct Boot {
     /// The scenario it happened in: a machine that is handed over boots in several.
     pub scenario: Option<String>,
-    /// When it was recorded: reachable, settled, and asked about itself.
+    /// When it was recorded: the machine was reachable and settled, and its state had been read.
     pub at: Timestamp,
-    /// What the machine said of itself.
+    /// What was observed in it.
     #[serde(flatten)]
-    pub seen: bootproof_record::Boot,
+    pub observed: bootproof_record::Boot,
 }

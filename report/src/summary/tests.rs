@@ -140,7 +140,7 @@ fn machines(events: &[Envelope]) -> Vec<(String, Vec<String>, Option<bool>)> {
     let of = |machine: &Machine| {
         let boots = machine.boots.iter().map(|boot| {
             let scenario = boot.scenario.as_deref().unwrap_or("none");
-            format!("{} in {scenario}", boot.seen.boot_id)
+            format!("{} in {scenario}", boot.observed.boot_id)
         });
         (machine.domain.clone(), boots.collect(), machine.kept)
     };

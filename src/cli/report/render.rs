@@ -50,7 +50,7 @@ impl Render {
         let (runs, problems): (Vec<_>, Vec<_>) = self
             .runs
             .iter()
-            .map(|given| reading::run(given))
+            .map(|given| reading::read_run(given))
             .partition(Result::is_ok);
         let problems: Vec<Problem> = problems.into_iter().filter_map(Result::err).collect();
         if !problems.is_empty() {
@@ -76,7 +76,7 @@ impl Render {
                 }
             }
             if several && !json {
-                failures.extend(files::tell_github(&report).err());
+                failures.extend(files::publish_to_github(&report).err());
             }
         }
         if json {

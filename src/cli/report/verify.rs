@@ -28,7 +28,7 @@ impl Verify {
     /// # Errors
     /// When the key is not one, or there is no such folder.
     pub(crate) fn execute(self) -> Result<Exit, CliError> {
-        let key = attest::public_key(&self.key)?;
+        let key = attest::read_public_key(&self.key)?;
         let verified = verify::verify(&self.run, &key)?;
         let exit = if verified.verified {
             Exit::Passed

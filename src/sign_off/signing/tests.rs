@@ -6,7 +6,7 @@ use bootproof_harness::run::Dirs;
 use bootproof_record::{RunId, SignOff, SourceTree};
 use bootproof_report::attest::subject::subject_name;
 use bootproof_report::sample::keys::SIGNER;
-use bootproof_report::sample::release::{Lab, planned};
+use bootproof_report::sample::release::{ReleaseRun, planned};
 use bootproof_steps::Options;
 use camino::Utf8PathBuf;
 
@@ -27,7 +27,7 @@ impl Ended {
         let id = RunId::random().unwrap();
         let dirs = Dirs::of(&id, &below("cache"), &below("state"), &below("out"));
         let recorder = Recorder::create(&dirs.out.join("events.ndjson")).unwrap();
-        let mut lab = Lab::over(recorder.clone(), release, SourceTree::Embedded, sign_off);
+        let mut lab = ReleaseRun::over(recorder.clone(), release, SourceTree::Embedded, sign_off);
         lab.all_pass();
         let run = Run {
             cold: release,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::KeyError;
 
 /// What such a block is called, now and before cosign 2.
-pub const LABELS: [&str; 2] = [
+pub(super) const LABELS: [&str; 2] = [
     "ENCRYPTED SIGSTORE PRIVATE KEY",
     "ENCRYPTED COSIGN PRIVATE KEY",
 ];
@@ -50,7 +50,7 @@ struct Cipher {
 ///
 /// # Errors
 /// When it is none of cosign's, or the password is another.
-pub fn open(json: &[u8], password: &Secret) -> Result<Vec<u8>, KeyError> {
+pub(super) fn open(json: &[u8], password: &Secret) -> Result<Vec<u8>, KeyError> {
     let garbled = |why: &str| KeyError::Garbled(format!("cosign writes keys otherwise: {why}"));
     let sealed: Sealed =
         serde_json::from_slice(json).map_err(|error| garbled(&error.to_string()))?;
@@ -75,11 +75,14 @@ pub fn open(json: &[u8], password: &Secret) -> Result<Vec<u8>, KeyError> {
     opened.map_err(|_| KeyError::WrongPassword)
 }
 
-fn parameters(asked: &Params) -> Option<scrypt::Params> {
-    let memory = asked.n.checked_mul(u64::from(asked.r))?.checked_mul(128)?;
-    if !asked.n.is_power_of_two() || memory > MOST_MEMORY || asked.p > 16 {
+fn parameters(params: &Params) -> Option<scrypt::Params> {
+    let memory = params
+        .n
+        .checked_mul(u64::from(params.r))?
+        .checked_mul(128)?;
+    if !params.n.is_power_of_two() || memory > MOST_MEMORY || params.p > 16 {
         return None;
     }
-    let log_n = u8::try_from(asked.n.trailing_zeros()).ok()?;
-    scrypt::Params::new(log_n, asked.r, asked.p, 32).ok()
+    let log_n = u8::try_from(params.n.trailing_zeros()).ok()?;
+    scrypt::Params::new(log_n, params.r, params.p, 32).ok()
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// One block.
-pub struct Block {
+pub(super) struct Block {
     /// What it says it is.
     pub label: String,
     /// What it holds.
@@ -15,7 +15,7 @@ pub struct Block {
 ///
 /// # Errors
 /// When a block does not end, or is not base64.
-pub fn blocks(text: &str) -> Result<Vec<Block>, String> {
+pub(super) fn blocks(text: &str) -> Result<Vec<Block>, String> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {

@@ -18,10 +18,13 @@ fn both_kinds_of_plain_keys_are_read() {
     let (private, public) = pem(SIGNER_NUMBER);
     let read = Signer::parse(&private, None).unwrap();
     assert_eq!(read.public().id(), SIGNER.public().id());
-    assert_eq!(Public::parse(&public).unwrap().id(), SIGNER.public().id());
+    assert_eq!(
+        PublicKey::parse(&public).unwrap().id(),
+        SIGNER.public().id()
+    );
     // As openssl writes it, with the curve's parameters before the key.
     let sec1 = Signer::parse(&file("sec1.pem"), None).unwrap();
-    let public = Public::parse(&file("sec1.pub")).unwrap();
+    let public = PublicKey::parse(&file("sec1.pub")).unwrap();
     assert_eq!(sec1.public().id(), public.id());
     assert!(public.verifies(b"text", &sec1.sign(b"text")));
     assert!(!public.verifies(b"text", &SIGNER.sign(b"text")));
@@ -33,7 +36,7 @@ fn a_key_of_cosigns_is_opened_by_its_password_alone() {
     let password = Secret::new("lab-password-1");
     let key = file("cosign.key");
     let signer = Signer::parse(&key, Some(&password)).unwrap();
-    let public = Public::parse(&file("cosign.pub")).unwrap();
+    let public = PublicKey::parse(&file("cosign.pub")).unwrap();
     assert_eq!(signer.public().id(), public.id());
     let older = key.replace("SIGSTORE", "COSIGN");
     assert!(Signer::parse(&older, Some(&password)).is_ok());
@@ -54,7 +57,7 @@ fn the_id_of_a_key_is_the_digest_of_its_der() {
     let text = file("cosign.pub");
     let der = &super::pem::blocks(&text).unwrap()[0].bytes;
     assert_eq!(
-        Public::parse(&text).unwrap().id(),
+        PublicKey::parse(&text).unwrap().id(),
         hex(&Sha256::digest(der))
     );
 }
@@ -84,7 +87,7 @@ fn what_is_no_key_or_another_is_told_so() {
         let said = said(text, None);
         assert!(said.contains(why), "{said}");
     }
-    let error = Public::parse(&private).unwrap_err();
+    let error = PublicKey::parse(&private).unwrap_err();
     assert_eq!(error.to_string(), "is a private key, not a public key");
     assert!(error.help().contains("-pubout"), "{}", error.help());
 }

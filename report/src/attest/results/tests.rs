@@ -1,7 +1,7 @@
 use bootproof_record::{Envelope, Event};
 
 use super::*;
-use crate::sample::release::{Lab, planned};
+use crate::sample::release::{ReleaseRun, planned};
 
 /// The scenario on line 5 of a run of which all else passed.
 fn with(release: bool, verdict: Verdict, why: &str) -> Results {
@@ -9,19 +9,22 @@ fn with(release: bool, verdict: Verdict, why: &str) -> Results {
         allow_skips: vec!["no browser".to_owned()],
         ..SignOff::default()
     };
-    let mut lab = Lab::of(release, SourceTree::Embedded, sign_off);
-    lab.pushed("homepage", "sha256:aa", &["1"]);
-    lab.scenario(2, Verdict::Passed, &["sha256:aa"]);
-    lab.scenario_because(5, verdict, why, &[]);
-    lab.scenario(9, Verdict::Passed, &[]);
-    lab.scenario(12, Verdict::Passed, &[]);
-    lab.ends();
-    Results::of(&lab.summary(), None)
+    let mut run = ReleaseRun::of(release, SourceTree::Embedded, sign_off);
+    run.pushed("homepage", "sha256:aa", &["1"]);
+    run.scenario(2, Verdict::Passed, &["sha256:aa"]);
+    run.scenario_because(5, verdict, why, &[]);
+    run.scenario(9, Verdict::Passed, &[]);
+    run.scenario(12, Verdict::Passed, &[]);
+    run.ends();
+    Results::of(&run.summary(), None)
 }
 
 #[test]
 fn a_green_run_is_stated_of_each_candidate() {
-    let results = Results::of(&Lab::green().summary(), Some("https://ci.example.com/7"));
+    let results = Results::of(
+        &ReleaseRun::green().summary(),
+        Some("https://ci.example.com/7"),
+    );
     let [(candidate, statement)] = results.statements.as_slice() else {
         panic!("{results:?}");
     };
@@ -96,10 +99,10 @@ fn what_a_scenario_came_to_decides_what_may_be_signed() {
 
 #[test]
 fn a_run_that_was_cut_off_states_nothing() {
-    let mut lab = Lab::new();
-    lab.pushed("homepage", "sha256:aa", &["1"]);
-    lab.scenario(2, Verdict::Passed, &["sha256:aa"]);
-    let results = Results::of(&lab.summary(), None);
+    let mut run = ReleaseRun::begun();
+    run.pushed("homepage", "sha256:aa", &["1"]);
+    run.scenario(2, Verdict::Passed, &["sha256:aa"]);
+    let results = Results::of(&run.summary(), None);
     assert!(results.statements.is_empty());
     assert_eq!(results.forbidden[0], "\"scenario 5\" did not run");
 }
@@ -121,9 +124,9 @@ fn what_changed_while_the_run_went_on_forbids_every_statement() {
 
 /// A run of which everything passed, and what is said of a release on it.
 fn released(source: SourceTree, sign_off: SignOff) -> Results {
-    let mut lab = Lab::of(true, source, sign_off);
-    lab.all_pass();
-    Results::of(&lab.summary(), None)
+    let mut run = ReleaseRun::of(true, source, sign_off);
+    run.all_pass();
+    Results::of(&run.summary(), None)
 }
 
 #[test]
@@ -154,9 +157,9 @@ fn what_was_not_chosen_is_a_warning_and_forbids_a_release() {
         left_out: vec![planned(12)],
         ..SignOff::default()
     };
-    let mut lab = Lab::of(false, SourceTree::Embedded, sign_off());
-    lab.all_pass();
-    let free = Results::of(&lab.summary(), None);
+    let mut run = ReleaseRun::of(false, SourceTree::Embedded, sign_off());
+    run.all_pass();
+    let free = Results::of(&run.summary(), None);
     let predicate = &free.statements[0].1.predicate;
     assert_eq!(predicate.result, Outcome::Warned);
     assert_eq!(predicate.warned_tests, ["a.feature: scenario 12"]);
@@ -180,9 +183,9 @@ fn without_a_candidate_nothing_is_stated_and_the_reason_is_told() {
             "database: no such image was pushed"
         ]
     );
-    let mut lab = Lab::green();
-    lab.ends();
-    let events = lab.events();
+    let mut run = ReleaseRun::green();
+    run.ends();
+    let events = run.events();
     let without = |e: &&Envelope| !matches!(e.event, Event::SignOff(_));
     let older: Vec<Envelope> = events.iter().filter(without).cloned().collect();
     let results = Results::of(&RunSummary::from_events(&older).unwrap(), None);

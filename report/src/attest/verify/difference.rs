@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The first place at which they differ, as a JSON pointer (RFC 6901), with what stands there.
-pub fn difference(found: &Value, expected: &Value) -> Option<String> {
+pub(super) fn difference(found: &Value, expected: &Value) -> Option<String> {
     walk("", found, expected)
 }
 

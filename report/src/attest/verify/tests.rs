@@ -3,7 +3,7 @@ use camino::Utf8PathBuf;
 use super::*;
 use crate::attest::sign::{Signed, sign_folder};
 use crate::sample::keys::{SIGNER, signer};
-use crate::sample::release::{Lab, text};
+use crate::sample::release::{ReleaseRun, text};
 use crate::summary::RunSummary;
 
 /// A green run that was signed.
@@ -19,7 +19,7 @@ impl Run {
     fn signed() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let out = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let record = text(&Lab::green().events());
+        let record = text(&ReleaseRun::green().events());
         let summary = RunSummary::from_record(&record).unwrap();
         std::fs::write(out.join(RECORD), &record).unwrap();
         let run = serde_json::to_string_pretty(&summary).unwrap();

@@ -31,7 +31,7 @@ pub(super) fn of(summary: &RunSummary) -> Vec<Fact> {
         "Profile's SHA-256",
         vec![summary.profile.digest.clone()],
     ));
-    let clients = clients(summary);
+    let clients: Vec<String> = summary.clients().into_iter().map(console).collect();
     if !clients.is_empty() {
         facts.push(fact("Client in the machines", clients));
     }
@@ -39,7 +39,7 @@ pub(super) fn of(summary: &RunSummary) -> Vec<Fact> {
         .machines
         .iter()
         .flat_map(|m| &m.boots)
-        .filter_map(|b| b.seen.os_release.get("PRETTY_NAME").cloned())
+        .filter_map(|b| b.observed.os_release.get("PRETTY_NAME").cloned())
         .collect();
     releases.dedup();
     releases.sort();
@@ -54,10 +54,10 @@ pub(super) fn of(summary: &RunSummary) -> Vec<Fact> {
     };
     facts.push(fact(
         "Host",
-        once(&places, |by| format!("{} ({})", by.host, by.host_os)),
+        distinct(&places, |by| format!("{} ({})", by.host, by.host_os)),
     ));
-    facts.push(fact("Machines run with", once(&places, accel)));
-    facts.push(fact("Run by", once(&places, |by| by.user.clone())));
+    facts.push(fact("Machines run with", distinct(&places, accel)));
+    facts.push(fact("Run by", distinct(&places, |by| by.user.clone())));
     facts.push(fact(
         "When",
         vec![format!(
@@ -116,25 +116,13 @@ fn source(tree: &SourceTree) -> Vec<String> {
     }
 }
 
-fn once(places: &[&By], told: impl Fn(&By) -> String) -> Vec<String> {
+fn distinct(places: &[&By], describe: impl Fn(&By) -> String) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     for place in places {
-        let value = told(place);
+        let value = describe(place);
         if !values.contains(&value) {
             values.push(value);
         }
     }
     values
-}
-
-/// What the clients of the machines say of themselves.
-fn clients(summary: &RunSummary) -> Vec<String> {
-    let mut clients: Vec<String> = summary
-        .machines
-        .iter()
-        .filter_map(|m| m.client.as_deref().map(console))
-        .collect();
-    clients.sort();
-    clients.dedup();
-    clients
 }

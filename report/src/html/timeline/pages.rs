@@ -1,4 +1,4 @@
-//! Pages as they were seen, and how each differs from the one before.
+//! Pages as they are shown, and how each differs from the one before.
 
 use std::rc::Rc;
 
@@ -13,16 +13,12 @@ use crate::text::{console, cut, shorten, visible};
 /// How many lines of a page are shown that has no picture.
 const LINES: usize = 14;
 
-/// From which share on a picture of the difference shows nothing: another background, say.
+/// From this share of the area on a picture of the difference shows nothing, as with another background.
 const EVERYWHERE: f64 = 0.6;
-
-/// A page as it is shown.
-#[derive(Debug, Clone)]
-pub struct Seen(pub Rc<Shown>);
 
 /// What is shown of a page.
 #[derive(Debug, Default)]
-pub struct Shown {
+pub(crate) struct PageView {
     /// `HTTP 200`, or `no answer`.
     pub status: String,
     /// `good`, `bad` or `none`.
@@ -33,7 +29,7 @@ pub struct Shown {
     /// A small picture, and the whole one.
     pub small: Option<String>,
     pub whole: Option<String>,
-    /// Why there is no picture although the record names one.
+    /// Why a file that the record names is not shown.
     pub lost: Option<String>,
     /// What it says, for one without a picture.
     pub text: Option<String>,
@@ -47,37 +43,37 @@ pub struct Shown {
 
 /// A difference in markup.
 #[derive(Debug)]
-pub struct Markup {
+pub(crate) struct Markup {
     pub lines: Vec<Line>,
     pub taken: usize,
     pub added: usize,
 }
 
-struct Before {
+struct PreviousPage {
     body: Option<String>,
     digest: Option<Vec<u8>>,
     picture: Option<Picture>,
     status: Option<u16>,
 }
 
-/// Looks at a machine's pages one after the other.
-pub struct Viewer<'e, 'r> {
+/// Compares a machine's pages, each with the one before.
+pub(super) struct PageComparer<'e, 'r> {
     embedder: &'e mut Embedder<'r>,
-    before: Option<Before>,
+    previous: Option<PreviousPage>,
 }
 
-impl<'e, 'r> Viewer<'e, 'r> {
-    /// Of a machine none of whose pages has been seen.
-    pub fn new(embedder: &'e mut Embedder<'r>) -> Self {
+impl<'e, 'r> PageComparer<'e, 'r> {
+    /// Of a machine, before its first page.
+    pub(super) fn new(embedder: &'e mut Embedder<'r>) -> Self {
         Self {
             embedder,
-            before: None,
+            previous: None,
         }
     }
 
     /// A page, and how it differs from the one before.
-    pub fn see(&mut self, page: &Page) -> Seen {
-        let mut shown = Shown {
+    pub(super) fn compare(&mut self, page: &Page) -> Rc<PageView> {
+        let mut view = PageView {
             status: page
                 .status
                 .map_or("no answer".to_owned(), |status| format!("HTTP {status}")),
@@ -89,7 +85,7 @@ impl<'e, 'r> Viewer<'e, 'r> {
             url: visible(&page.url),
             title: page.title.as_deref().map(visible),
             error: page.error.as_deref().map(console),
-            ..Shown::default()
+            ..PageView::default()
         };
         let run = page.run.as_deref();
         let body = page
@@ -98,7 +94,7 @@ impl<'e, 'r> Viewer<'e, 'r> {
             .and_then(|path| match self.embedder.text(run, path) {
                 Ok(body) => Some(body),
                 Err(why) => {
-                    shown.lost = Some(format!("{}: {why}", visible(path)));
+                    view.lost = Some(format!("{}: {why}", visible(path)));
                     None
                 }
             });
@@ -108,15 +104,15 @@ impl<'e, 'r> Viewer<'e, 'r> {
             .and_then(|path| match self.embedder.bytes(run, path) {
                 Ok(png) => Some(png),
                 Err(why) => {
-                    shown.lost = Some(format!("{}: {why}", visible(path)));
+                    view.lost = Some(format!("{}: {why}", visible(path)));
                     None
                 }
             });
         let digest = png.as_ref().map(|png| Sha256::digest(png).to_vec());
         let picture = png.as_deref().and_then(picture::read);
-        let before = self.before.take();
+        let before = self.previous.take();
         self.picture(
-            &mut shown,
+            &mut view,
             png.as_deref(),
             picture.as_ref(),
             digest.as_ref(),
@@ -124,61 +120,64 @@ impl<'e, 'r> Viewer<'e, 'r> {
         );
         if let Some(body) = &body {
             let (title, text) = diff::page_text(body);
-            shown.title = shown.title.or(title);
-            if shown.small.is_none() {
-                shown.text = Some(shorten(&cut(&text, LINES, 0).0, 900));
+            view.title = view.title.or(title);
+            if view.small.is_none() {
+                view.text = Some(shorten(&cut(&text, LINES, 0).0, 900));
             }
         }
         if let Some(before) = &before {
             let old = before.body.as_deref();
             if let (Some(old), Some(new)) = (old, body.as_deref()) {
-                shown.markup = diff::between(old, new).map(|(lines, taken, added)| Markup {
+                view.markup = diff::between(old, new).map(|(lines, taken, added)| Markup {
                     lines,
                     taken,
                     added,
                 });
             }
-            shown.same = before.status == page.status
+            view.same = before.status == page.status
                 && (old.is_some() || before.digest.is_some())
                 && old == body.as_deref()
-                && shown.difference.is_none();
+                && view.difference.is_none();
         }
-        self.before = Some(Before {
+        self.previous = Some(PreviousPage {
             body,
             digest,
             picture,
             status: page.status,
         });
-        Seen(Rc::new(shown))
+        Rc::new(view)
     }
 
     /// The picture small and whole; the whole one only where it is another than before.
     fn picture(
         &mut self,
-        shown: &mut Shown,
+        view: &mut PageView,
         png: Option<&[u8]>,
         picture: Option<&Picture>,
         digest: Option<&Vec<u8>>,
-        before: Option<&Before>,
+        before: Option<&PreviousPage>,
     ) {
         let (Some(png), Some(picture)) = (png, picture) else {
             return;
         };
-        shown.small = picture.small().and_then(|small| self.embedder.data(&small));
+        view.small = picture.small().and_then(|small| self.embedder.data(&small));
         if before.is_some_and(|before| before.digest.as_ref() == digest) {
             return;
         }
-        shown.whole = self.embedder.data(png);
-        if shown.whole.is_none() {
-            shown.lost =
+        view.whole = self.embedder.data(png);
+        if view.whole.is_none() {
+            view.lost =
                 Some("its picture is left out: the page is large enough without it".to_owned());
         }
         let old = before.and_then(|before| before.picture.as_ref());
         let difference = old.and_then(|old| picture::difference(old, picture));
-        shown.difference = difference.map(|(marked, share)| {
-            let shown = format!("{:.1} %", (share * 100.0).max(0.1));
-            let tells = share <= EVERYWHERE;
-            (shown, tells.then(|| self.embedder.data(&marked)).flatten())
+        view.difference = difference.map(|(marked, share)| {
+            let percent = format!("{:.1} %", (share * 100.0).max(0.1));
+            let is_local = share <= EVERYWHERE;
+            (
+                percent,
+                is_local.then(|| self.embedder.data(&marked)).flatten(),
+            )
         });
     }
 }
