@@ -118,7 +118,7 @@ impl Ready {
     pub(crate) fn sign(&self, printed: bool) -> Result<(), CliError> {
         self.check_rendered(printed)?;
         let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
-        let signed = signed.map_err(|error| CliError::failure(error))?;
+        let signed = signed.map_err(CliError::failure)?;
         for result in &signed.results {
             print_error(&format!(
                 "signed: {} {}@{}",
