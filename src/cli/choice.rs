@@ -1,11 +1,11 @@
 //! Values of flags and settings that are one of a few words.
 
-use bootproof_harness::host::{self, Tier};
+use bootproof_harness::host::Tier;
 use bootproof_harness::run::Keep;
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use crate::run::request::CheckpointPreference;
+use crate::run::request::{AccelPreference, CheckpointPreference};
 
 /// How machines run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -19,7 +19,7 @@ pub(crate) enum AccelChoice {
     Tcg,
 }
 
-impl From<AccelChoice> for host::AccelChoice {
+impl From<AccelChoice> for AccelPreference {
     fn from(choice: AccelChoice) -> Self {
         match choice {
             AccelChoice::Auto => Self::Auto,

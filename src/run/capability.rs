@@ -1,8 +1,9 @@
 //! What this host can run, as far as the chosen scenarios need it.
 
-use bootproof_harness::host::{self, AccelChoice, HostFacts, HostReport, ProbeOptions, Tier};
+use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions, Tier};
 use bootproof_record::Accel;
 
+use super::request::AccelPreference;
 use super::scenario::Scenario;
 use crate::error::CliError;
 
@@ -31,7 +32,7 @@ impl Capability {
     /// Why the host cannot, with the fix.
     pub(crate) async fn probe(
         needs_machine: bool,
-        preference: AccelChoice,
+        preference: AccelPreference,
         require: Option<Tier>,
         options: &ProbeOptions,
     ) -> Result<Self, CliError> {
@@ -40,12 +41,14 @@ impl Capability {
             report.can(tier).map_err(CliError::failure)?;
         }
         let (accel, accel_reason) = match preference {
-            AccelChoice::Tcg => (Accel::Tcg, "asked for".to_owned()),
-            AccelChoice::Kvm if needs_machine => {
+            AccelPreference::Tcg => (Accel::Tcg, "asked for".to_owned()),
+            AccelPreference::Kvm if needs_machine => {
                 report.can(Tier::MachineKvm).map_err(CliError::failure)?;
                 (Accel::Kvm, "asked for".to_owned())
             }
-            AccelChoice::Kvm | AccelChoice::Auto => (report.accel, report.accel_reason.clone()),
+            AccelPreference::Kvm | AccelPreference::Auto => {
+                (report.accel, report.accel_reason.clone())
+            }
         };
         Ok(Self {
             accel,

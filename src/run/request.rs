@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bootproof_harness::host::{AccelChoice, Tier};
+use bootproof_harness::host::Tier;
 use bootproof_harness::registry::Remote;
 use bootproof_harness::run::Keep;
 use bootproof_report::live::Progress;
@@ -11,6 +11,17 @@ use camino::Utf8PathBuf;
 use super::features::FeatureFile;
 use super::plan::Plan;
 use crate::sign_off::signing::SigningRequest;
+
+/// How machines are wanted to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccelPreference {
+    /// KVM where a probe has started a guest with it, else emulation.
+    Auto,
+    /// KVM, or not at all.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
 
 /// What several scenarios that start from one are wanted to begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +53,7 @@ pub(crate) struct RunRequest {
     /// The user's factor on every deadline.
     pub(crate) timeout_scale: f64,
     /// How machines run.
-    pub(crate) accel: AccelChoice,
+    pub(crate) accel: AccelPreference,
     /// What several scenarios that start from one begin with.
     pub(crate) checkpoints: CheckpointPreference,
     /// The user's own registry.
