@@ -8,33 +8,26 @@ use bootproof_record::problem::Problem;
 use camino::{Utf8Path, Utf8PathBuf};
 use include_dir::{Dir, include_dir};
 
-use crate::run::features::Source;
-
 static ASSETS: Dir<'static> = include_dir!("$OUT_DIR/assets");
 
 /// What the copy in the binary does not hold: `run` for executables, `link` for symbolic links.
 static MODES: &str = include_str!(concat!(env!("OUT_DIR"), "/modes"));
 
-/// The features in the binary.
-pub fn features() -> Vec<Source> {
+/// The features in the binary, by their paths: each with its text.
+pub(crate) fn features() -> Vec<(&'static str, &'static str)> {
     let Some(folder) = ASSETS.get_dir("features") else {
         return Vec::new();
     };
     let mut sources: Vec<_> = files(folder)
         .filter(|(path, _)| path.extension() == Some("feature"))
-        .filter_map(|(path, bytes)| {
-            Some(Source {
-                path: path.to_string(),
-                text: std::str::from_utf8(bytes).ok()?.into(),
-            })
-        })
+        .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
         .collect();
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources.sort_unstable();
     sources
 }
 
 /// The names of the profiles in the binary.
-pub fn profiles() -> Vec<String> {
+fn embedded_profiles() -> Vec<String> {
     let Some(folder) = ASSETS.get_dir("containerfiles") else {
         return Vec::new();
     };
@@ -58,7 +51,7 @@ fn files(
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn unpack(to: &Utf8Path) -> io::Result<()> {
+pub(crate) fn unpack(to: &Utf8Path) -> io::Result<()> {
     for (path, bytes) in files(&ASSETS) {
         let path = to.join(path);
         if let Some(folder) = path.parent() {
@@ -86,19 +79,19 @@ pub fn unpack(to: &Utf8Path) -> io::Result<()> {
 }
 
 /// The folder of snapshots.
-pub const SNAPSHOTS: &str = "snapshots";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 /// Where profile, snapshots and the client's source are: in the current folder where it has them,
 /// else unpacked from the binary.
 #[derive(Debug)]
-pub struct Places {
+pub(crate) struct AssetFolders {
     unpacked: Option<Utf8PathBuf>,
     into: Utf8PathBuf,
 }
 
-impl Places {
+impl AssetFolders {
     /// Unpacks into this folder, and only when something is needed from the binary.
-    pub fn new(into: impl Into<Utf8PathBuf>) -> Self {
+    pub(crate) fn new(into: impl Into<Utf8PathBuf>) -> Self {
         Self {
             unpacked: None,
             into: into.into(),
@@ -109,32 +102,32 @@ impl Places {
     ///
     /// # Errors
     /// When there is none of that name, or the binary's cannot be unpacked.
-    pub fn profile(&mut self, asked: &str) -> Result<Utf8PathBuf, Problem> {
-        let path = Utf8Path::new(asked);
-        if asked.contains('/') || path.extension() == Some("toml") {
+    pub(crate) fn profile(&mut self, name: &str) -> Result<Utf8PathBuf, Problem> {
+        let path = Utf8Path::new(name);
+        if name.contains('/') || path.extension() == Some("toml") {
             return if path.exists() {
                 Ok(path.to_owned())
             } else {
-                Err(Problem::new(asked, "there is no such profile"))
+                Err(Problem::new(name, "the file does not exist"))
             };
         }
-        let here = Utf8Path::new("containerfiles").join(asked);
+        let here = Utf8Path::new("containerfiles").join(name);
         if here.join("profile.toml").exists() {
             return Ok(here);
         }
-        if profiles().iter().any(|name| name == asked) {
-            return Ok(self.unpacked()?.join("containerfiles").join(asked));
+        if embedded_profiles().iter().any(|known| known == name) {
+            return Ok(self.unpacked()?.join("containerfiles").join(name));
         }
         Err(
-            Problem::new(asked, "there is no profile of that name").help(format!(
-                "there are: {}; a path to a profile.toml is one too",
-                known().join(", ")
+            Problem::new(name, "there is no profile of that name").help(format!(
+                "known profiles: {}; a path to a profile.toml can be given too",
+                profile_names().join(", ")
             )),
         )
     }
 
     /// Whether a path lies in what was unpacked from the binary.
-    pub fn carries(&self, path: &Utf8Path) -> bool {
+    pub(crate) fn is_embedded(&self, path: &Utf8Path) -> bool {
         path.starts_with(&self.into)
     }
 
@@ -143,8 +136,8 @@ impl Places {
     ///
     /// # Errors
     /// When the binary's cannot be unpacked, or there is no current folder.
-    pub fn snapshots(&mut self, profile: &Profile) -> Result<Utf8PathBuf, Problem> {
-        if self.carries(&profile.folder) {
+    pub(crate) fn snapshots(&mut self, profile: &Profile) -> Result<Utf8PathBuf, Problem> {
+        if self.is_embedded(&profile.folder) {
             return Ok(self.unpacked()?.join(SNAPSHOTS));
         }
         camino::absolute_utf8(SNAPSHOTS)
@@ -155,7 +148,7 @@ impl Places {
     ///
     /// # Errors
     /// When the binary's cannot be unpacked.
-    pub fn guest(&mut self) -> Result<Utf8PathBuf, Problem> {
+    pub(crate) fn guest(&mut self) -> Result<Utf8PathBuf, Problem> {
         self.folder("guest")
     }
 
@@ -185,8 +178,8 @@ impl Places {
 }
 
 /// The names of all profiles: here and in the binary.
-pub fn known() -> Vec<String> {
-    let mut names = profiles();
+pub(crate) fn profile_names() -> Vec<String> {
+    let mut names = embedded_profiles();
     if let Ok(entries) = Utf8Path::new("containerfiles").read_dir_utf8() {
         names.extend(
             entries
@@ -220,8 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_profile_is_told_the_known_ones() {
-        let error = Places::new("/nonexistent").profile("no-such").unwrap_err();
-        assert!(error.help.unwrap().starts_with("there are: "));
+    fn an_unknown_profile_gets_the_names_of_the_known_ones() {
+        let error = AssetFolders::new("/nonexistent")
+            .profile("no-such")
+            .unwrap_err();
+        assert!(error.help.unwrap().starts_with("known profiles: "));
     }
 }

@@ -1,41 +1,37 @@
-//! The command line.
+//! The command line: clap's types, settings, and what the commands print.
 
 mod check;
+mod choice;
 mod clean;
 mod diagnostic;
 mod doctor;
+mod features;
+mod format;
 mod hidden;
 mod list;
 mod report;
 mod run;
+mod settings;
 mod shell;
 mod sign;
 mod snapshots;
 mod steps;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
-use bootproof_record::problem::Problem;
 use bootproof_record::secret;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use cucumber::gherkin::tagexpr::TagOperation;
-use regex::Regex;
-use serde::Deserialize;
+use clap::{Parser, Subcommand};
 
-pub use check::flaws;
-
-use crate::assets;
+use self::format::render_problems;
+use self::settings::Settings;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::run::features::{self, FeatureFile};
-use crate::run::plan::{Plan, Selection};
-use crate::run::words::{self, Phrase};
-use crate::settings::Settings;
-use diagnostic::Diagnostic;
+use crate::output::print_error;
 
 /// Proves that bootable container images keep their promises.
 #[derive(Debug, Parser)]
 #[command(name = "bootproof", version, after_help = EXIT_CODES, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -55,7 +51,7 @@ enum Command {
     Run(Box<run::Run>),
     /// Reports of finished or crashed runs; `report verify` checks a signed one
     Report(Box<report::Report>),
-    /// Pages and os-release files that runs saw and nobody has accepted yet
+    /// Pages and os-release files of runs that wait for a review
     Snapshots(snapshots::Snapshots),
     /// A shell in a kept machine
     Shell(shell::Shell),
@@ -74,297 +70,59 @@ enum Command {
     Man,
 }
 
-/// How a command prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a person.
-    Text,
-    /// For a program.
-    Json,
-}
-
-#[derive(Debug, Args)]
-struct Formatted {
-    /// How to print
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value = "text",
-        env = "BOOTPROOF_FORMAT"
-    )]
-    format: Format,
-}
-
-/// Feature files, and which of their scenarios.
-#[derive(Debug, Args)]
-struct Choice {
-    /// Feature files, folders of them, or FILE:LINE [default: features/, or those in the binary]
-    #[arg(value_name = "PATHS")]
-    paths: Vec<String>,
-    /// Scenarios whose tags match, such as '@homepage and not @slow'; those they start from come with them
-    #[arg(long, value_name = "EXPR", env = "BOOTPROOF_TAGS")]
-    tags: Option<String>,
-    /// Scenarios whose name matches this regular expression
-    #[arg(long, value_name = "RE", env = "BOOTPROOF_NAME")]
-    name: Option<Regex>,
-}
-
-/// How machines run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AccelChoice {
-    /// KVM where a probe has started a guest with it, else emulation
-    Auto,
-    /// KVM, or not at all
-    Kvm,
-    /// Emulation
-    Tcg,
-}
-
-/// What several scenarios that start from one begin with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CheckpointChoice {
-    /// Its saved memory where this host can restore it, else a boot of a copy of its disk
-    Auto,
-    /// A boot of a copy of its disk
-    Disk,
-}
-
-/// When machines stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeepChoice {
-    /// Never
-    Never,
-    /// When their scenario did not pass
-    OnFailure,
-    /// Always
-    Always,
-}
-
-/// What a host must be able to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TierChoice {
-    /// Static checks
-    Static,
-    /// Images as containers
-    Application,
-    /// Machines, by KVM or emulation
-    Machine,
-    /// Machines by KVM
-    MachineKvm,
-}
-
-/// Why a command ended without doing what it was asked.
-#[derive(Debug)]
-pub enum Ended {
-    /// What the user wrote is wrong: exit 2.
-    Problems(Vec<Problem>),
-    /// Host or harness: exit 3.
-    Error(String),
-}
-
-impl From<Problem> for Ended {
-    fn from(problem: Problem) -> Self {
-        Self::Problems(vec![problem])
-    }
-}
-
-impl From<std::io::Error> for Ended {
-    fn from(error: std::io::Error) -> Self {
-        Self::Error(error.to_string())
-    }
-}
-
 impl Cli {
-    /// Does what was asked.
-    pub fn execute(self) -> Exit {
-        // Proxies have their passwords in the environment, and arguments are part of the record.
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        let proxies = variables.filter(|(name, _)| name.to_lowercase().ends_with("_proxy"));
-        secret::register_addresses(proxies.map(|(_, value)| value));
-        secret::register_addresses(std::env::args_os().map(text));
-        let ended = Settings::load()
-            .map_err(Ended::from)
-            .and_then(|settings| match self.command {
-                Command::Doctor(doctor) => doctor.execute(),
-                Command::List(list) => list.execute(&settings),
-                Command::Check(check) => check.execute(&settings),
-                Command::Run(run) => run.execute(settings),
-                Command::Report(report) => report.execute(&settings),
-                Command::Snapshots(snapshots) => snapshots.execute(),
-                Command::Shell(shell) => shell.execute(),
-                Command::Clean(clean) => clean.execute(),
-                Command::Steps(steps) => steps.execute(),
-                Command::Completions(completions) => completions.execute(),
-                Command::Verdicts => hidden::verdicts(),
-                Command::Man => hidden::man(),
-            });
-        match ended {
+    /// Runs the command; its exit code is that of the process.
+    pub(crate) fn execute(self) -> Exit {
+        register_passwords();
+        let result = Settings::load()
+            .map_err(CliError::from)
+            .and_then(|settings| self.command.execute(settings));
+        match result {
             Ok(exit) => exit,
-            Err(Ended::Problems(problems)) => {
-                complain(&render(&problems, std::io::stderr().is_terminal()));
+            Err(CliError::Problems(problems)) => {
+                print_error(&render_problems(&problems, std::io::stderr().is_terminal()));
                 Exit::Usage
             }
-            Err(Ended::Error(message)) => {
-                complain(&format!("error: {message}"));
+            Err(CliError::Failure(message)) => {
+                print_error(&format!("error: {message}"));
                 Exit::Error
             }
         }
     }
 }
 
-/// Prints to standard output; a reader that has gone away is no error.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+impl Command {
+    fn execute(self, settings: Settings) -> Result<Exit, CliError> {
+        match self {
+            Self::Doctor(doctor) => doctor.execute(),
+            Self::List(list) => list.execute(&settings),
+            Self::Check(check) => check.execute(&settings),
+            Self::Run(run) => run.execute(settings),
+            Self::Report(report) => report.execute(&settings),
+            Self::Snapshots(snapshots) => snapshots.execute(),
+            Self::Shell(shell) => shell.execute(),
+            Self::Clean(clean) => clean.execute(),
+            Self::Steps(steps) => steps.execute(),
+            Self::Completions(completions) => completions.execute(),
+            Self::Verdicts => hidden::print_verdicts(),
+            Self::Man => hidden::print_man(),
+        }
+    }
 }
 
-/// Prints to standard error.
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+/// Has the passwords in the addresses of proxies and arguments redacted: both are part of the record.
+fn register_passwords() {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let proxies = variables.filter(|(name, _)| name.to_lowercase().ends_with("_proxy"));
+    secret::register_addresses(proxies.map(|(_, value)| value));
+    secret::register_addresses(std::env::args_os().map(text));
 }
 
-/// Prints a value for a program.
-fn say_json(value: &impl serde::Serialize) -> Result<Exit, Ended> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Ended::Error(e.to_string()))?;
-    say(&text);
-    Ok(Exit::Passed)
-}
-
-/// A runtime for what waits.
-fn runtime() -> Result<tokio::runtime::Runtime, Ended> {
+/// A runtime for commands that wait.
+fn build_runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()
         .build()?)
-}
-
-/// Problems for a person: `FILE:LINE: message`, the line itself, what to do.
-fn render(problems: &[Problem], terminal: bool) -> String {
-    let paint = crate::report::paint::Paint::of(terminal);
-    let theme = if paint.0 {
-        miette::GraphicalTheme::unicode()
-    } else {
-        miette::GraphicalTheme::unicode_nocolor()
-    };
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_wrap_lines(false);
-    let mut text = String::new();
-    for problem in problems {
-        if handler
-            .render_report(&mut text, &Diagnostic(problem))
-            .is_err()
-        {
-            text.push_str(&problem.to_string());
-        }
-        text.push('\n');
-    }
-    let plural = if problems.len() == 1 { "" } else { "s" };
-    text.push_str(&format!("{} problem{plural}", problems.len()));
-    text
-}
-
-impl Choice {
-    /// Reads the features.
-    ///
-    /// # Errors
-    /// When a path cannot be read or a tag expression not be understood.
-    fn load(&self, settings: &Settings) -> Result<Loaded, Ended> {
-        let tags = self.tags.as_ref().or(settings.tags.as_ref());
-        let tags = tags
-            .map(|tags| tags.trim())
-            .filter(|tags| !tags.is_empty())
-            .map(|tags| {
-                tags.parse::<TagOperation>().map_err(|error| {
-                    Problem::new(
-                        "--tags",
-                        format!("\"{tags}\" is no tag expression: {error}"),
-                    )
-                    .help("such as: '@homepage and not (@slow or @container)'")
-                })
-            })
-            .transpose()?;
-        let here = "features".to_owned();
-        let paths = if !self.paths.is_empty() {
-            self.paths.clone()
-        } else if let Some(paths) = &settings.paths {
-            paths.clone()
-        } else if std::path::Path::new(&here).is_dir() {
-            vec![here]
-        } else {
-            Vec::new()
-        };
-        let found = if paths.is_empty() {
-            features::Found {
-                sources: assets::features(),
-                lines: Vec::new(),
-            }
-        } else {
-            features::find(&paths).map_err(Ended::Problems)?
-        };
-        let (files, mut problems) = features::parse(&found.sources);
-        let (plan, more) = Plan::build(&files);
-        problems.extend(more);
-        Ok(Loaded {
-            embedded: paths.is_empty(),
-            files,
-            plan,
-            problems,
-            selection: Selection {
-                tags,
-                name: self.name.clone(),
-                lines: found.lines,
-            },
-        })
-    }
-}
-
-/// Features as they were read.
-struct Loaded {
-    /// Whether they are the binary's own.
-    embedded: bool,
-    files: Vec<FeatureFile>,
-    plan: Plan,
-    problems: Vec<Problem>,
-    selection: Selection,
-}
-
-impl Loaded {
-    /// Steps that need what a profile does not have; none for one that does not load.
-    fn unfit(&self, profile: &camino::Utf8Path) -> Vec<Problem> {
-        let Ok(profile) = bootproof_harness::profile::Profile::load(profile) else {
-            return Vec::new();
-        };
-        let all: Vec<usize> = (0..self.plan.scenarios.len()).collect();
-        let (files, plan) = (&self.files, &self.plan);
-        words::fit(files, plan, &all, bootproof_steps::needs, &profile)
-    }
-
-    /// All problems of the features, undefined and ambiguous steps included.
-    fn all_problems(&self) -> Vec<Problem> {
-        use cucumber::World as _;
-        let vocabulary: Vec<Phrase> = bootproof_steps::vocabulary()
-            .into_iter()
-            .flat_map(|step| {
-                let example = step.example;
-                step.keywords.into_iter().map(move |keyword| Phrase {
-                    keyword,
-                    example: example.clone(),
-                })
-            })
-            .collect();
-        let collection = bootproof_steps::World::collection();
-        let mut problems = self.problems.clone();
-        problems.extend(words::check(
-            &self.files,
-            &self.plan,
-            &collection,
-            &vocabulary,
-        ));
-        problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-        problems
-    }
 }

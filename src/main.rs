@@ -1,13 +1,16 @@
 //! The command `bootproof`: selection, cucumber's host, reports. What it drives is in `bootproof-harness`,
 //! what its features say in `bootproof-steps`.
 
+#![warn(unreachable_pub)]
+
 mod assets;
-mod attest;
 mod cli;
+mod error;
 mod exit;
-mod report;
+mod output;
+mod print_pdf;
 mod run;
-mod settings;
+mod sign_off;
 
 use std::process::ExitCode;
 

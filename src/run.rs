@@ -1,18 +1,26 @@
-//! A run: what is chosen, in which order, on cucumber, until it ends or is asked to.
+//! A run: its scenarios, their order, their execution on cucumber, its end.
 
-pub mod ahead;
-pub mod capability;
-pub mod durations;
-pub mod features;
-pub mod host;
-pub mod live;
-pub mod out;
-pub mod panics;
-pub mod plan;
-pub mod schedule;
-pub mod session;
-pub mod slots;
-pub mod snapshots;
-pub mod source;
-pub mod stop;
-pub mod words;
+pub(crate) mod ahead;
+pub(crate) mod capability;
+pub(crate) mod durations;
+pub(crate) mod execute;
+pub(crate) mod features;
+pub(crate) mod finish;
+pub(crate) mod host;
+pub(crate) mod lineage;
+pub(crate) mod out;
+pub(crate) mod panics;
+pub(crate) mod plan;
+pub(crate) mod prepare;
+pub(crate) mod profile_problems;
+pub(crate) mod request;
+pub(crate) mod scenario;
+pub(crate) mod schedule;
+pub(crate) mod select;
+pub(crate) mod session;
+pub(crate) mod slots;
+pub(crate) mod snapshots;
+pub(crate) mod step_check;
+pub(crate) mod stop;
+pub(crate) mod task;
+pub(crate) mod world_stage;

@@ -78,8 +78,12 @@ fn what_belongs_together_is_asked_for_together() {
     let project = project();
     refused(&project, &["--attach"], "attaches what is signed");
     let alone = ["--sign-password-file", "cosign.key"];
-    refused(&project, &alone, "belongs to a key");
-    refused(&project, &["--report-url", "report.html"], "is no address");
+    refused(&project, &alone, "belongs to --sign");
+    refused(
+        &project,
+        &["--report-url", "report.html"],
+        "is not an address",
+    );
     refused(&project, &["--candidate", "ome"], "has no image ome");
 }
 
@@ -137,7 +141,7 @@ fn what_is_not_signed_is_not_verified() {
 #[test]
 fn a_run_that_is_over_is_signed_with_its_report_and_verified() {
     let project = project();
-    let day = include_str!("../src/report/last_screen/day.ndjson");
+    let day = include_str!("../report/src/sample/day.ndjson");
     project.write("day/events.ndjson", day);
     let sign = ["report", "--sign", "cosign.key", "day"];
     project

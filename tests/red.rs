@@ -1,7 +1,7 @@
 //! Wrong product, red run: the product is broken on purpose, and the run has to fail at the right step, for the reason
 //! that is the right one.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

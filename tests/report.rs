@@ -7,7 +7,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 
 /// The beginning of a day as it was recorded; its run did not end.
-const DAY: &str = include_str!("../src/report/last_screen/day.ndjson");
+const DAY: &str = include_str!("../report/src/sample/day.ndjson");
 
 /// The files of a report.
 const FILES: [&str; 5] = [

@@ -3,6 +3,8 @@
 //! `OUT/events.ndjson` is the record. Everything a person or a program reads of a run (the terminal, `run.json`,
 //! reports) is derived from its events and from nothing else. Nothing here starts a process.
 
+#![warn(unreachable_pub)]
+
 mod accel;
 mod event;
 mod hex;

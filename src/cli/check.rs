@@ -2,27 +2,31 @@
 
 use std::io::IsTerminal as _;
 
-use bootproof_harness::profile::{Profile, ProfileError};
+use bootproof_harness::profile::Profile;
 use bootproof_record::problem::{Problem, Severity};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Choice, Ended, Format, Formatted, render, say, say_json};
-use crate::assets::{self, Places};
+use super::features::FeatureArgs;
+use super::format::{Format, FormatArgs, print_json, render_problems};
+use super::settings::Settings;
+use crate::assets::{self, AssetFolders};
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::settings::Settings;
+use crate::output::print;
+use crate::run::profile_problems::profile_problems;
 
-/// What `check` was asked.
+/// The arguments of `check`.
 #[derive(Debug, Args)]
-pub struct Check {
+pub(crate) struct Check {
     #[command(flatten)]
-    choice: Choice,
+    features: FeatureArgs,
     /// Only this profile [default: every one there is]
     #[arg(long, value_name = "NAME|FILE", env = "BOOTPROOF_PROFILE")]
     profile: Option<String>,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 #[derive(Serialize)]
@@ -39,25 +43,25 @@ impl Check {
     ///
     /// # Errors
     /// When a path given cannot be read at all.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, Ended> {
-        let loaded = self.choice.load(settings)?;
+    pub(crate) fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
+        let loaded = self.features.load(settings)?;
         let mut problems = loaded.all_problems();
         let mut warnings = Vec::new();
-        let asked = match self.profile.as_ref().or(settings.profile.as_ref()) {
+        let names = match self.profile.as_ref().or(settings.profile.as_ref()) {
             Some(profile) => vec![profile.clone()],
-            None => assets::known(),
+            None => assets::profile_names(),
         };
         let scratch = tempfile::tempdir()?;
         let into = Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap_or_default();
-        let mut places = Places::new(&into);
-        for name in &asked {
-            let found = places.profile(name).map(|path| {
-                let (problems, mut warnings) = profile(&path);
-                warnings.extend(loaded.unfit(&path));
+        let mut folders = AssetFolders::new(&into);
+        for name in &names {
+            let found = folders.profile(name).map(|path| {
+                let (problems, mut warnings) = check_profile(&path);
+                warnings.extend(loaded.unmet_needs(&path));
                 (problems, warnings)
             });
             let found = found.unwrap_or_else(|problem| (vec![problem], Vec::new()));
-            // What was unpacked is in the binary: the temporary folder is no place to send anyone to.
+            // The temporary folder is gone when the problem is read.
             let named = |mut problem: Problem| {
                 if let Ok(below) = Utf8Path::new(&problem.file).strip_prefix(&into) {
                     problem.file = format!("(in the binary) {below}");
@@ -75,30 +79,30 @@ impl Check {
         let report = Report {
             features: loaded.files.len(),
             scenarios: loaded.plan.scenarios.len(),
-            profiles: asked.len(),
+            profiles: names.len(),
             problems,
             warnings,
         };
-        match self.formatted.format {
-            Format::Json => drop(say_json(&report)?),
-            Format::Text => report.show(),
+        match self.format.format {
+            Format::Json => drop(print_json(&report)?),
+            Format::Text => report.print(),
         }
         Ok(exit)
     }
 }
 
 impl Report {
-    fn show(&self) {
+    fn print(&self) {
         let terminal = std::io::stdout().is_terminal();
         for warning in &self.warnings {
-            say(&format!("warning: {warning}"));
+            print(&format!("warning: {warning}"));
         }
         if !self.problems.is_empty() {
-            say(&render(&self.problems, terminal));
+            print(&render_problems(&self.problems, terminal));
             return;
         }
         let plural = |n: usize| if n == 1 { "" } else { "s" };
-        say(&format!(
+        print(&format!(
             "{} scenario{} in {} feature{}, {} profile{}: no problem",
             self.scenarios,
             plural(self.scenarios),
@@ -110,21 +114,13 @@ impl Report {
     }
 }
 
-/// What is wrong with a profile and its Containerfiles, and what may be meant.
-pub fn profile(path: &Utf8Path) -> (Vec<Problem>, Vec<Problem>) {
+/// What is wrong with a profile and its Containerfiles: errors, and warnings.
+fn check_profile(path: &Utf8Path) -> (Vec<Problem>, Vec<Problem>) {
     match Profile::load(path) {
         Ok(profile) => profile
             .check_containerfiles()
             .into_iter()
             .partition(|problem| problem.severity == Severity::Error),
-        Err(error) => (flaws(&error), Vec::new()),
-    }
-}
-
-/// What is wrong with a profile that did not load.
-pub fn flaws(error: &ProfileError) -> Vec<Problem> {
-    match error.problems() {
-        [] => vec![Problem::new(error.file().as_str(), error.to_string())],
-        problems => problems.to_vec(),
+        Err(error) => (profile_problems(&error), Vec::new()),
     }
 }

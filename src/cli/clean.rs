@@ -10,17 +10,20 @@ use bootproof_harness::sweep::{CleanReport, Outcome, clean};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Ended, Format, Formatted, runtime, say, say_json};
+use super::build_runtime;
+use super::format::{Format, FormatArgs, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::print;
 
-/// What `clean` was asked.
+/// The arguments of `clean`.
 #[derive(Debug, Args)]
-pub struct Clean {
+pub(crate) struct Clean {
     /// Empty the caches too: bases, disks, podman's storage
     #[arg(long)]
     cache: bool,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 #[derive(Serialize)]
@@ -37,13 +40,12 @@ impl Clean {
     ///
     /// # Errors
     /// When podman cannot be set up, or the caches not be emptied.
-    pub fn execute(self) -> Result<Exit, Ended> {
-        let fault = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let (cache, state) = (Dirs::default_cache(), Dirs::default_state());
-        let podman = Podman::set_up(&cache).map_err(|e| fault(&e))?;
-        let runtime = runtime()?;
+        let podman = Podman::set_up(&cache).map_err(CliError::failure)?;
+        let runtime = build_runtime()?;
         let runs = runtime.block_on(clean(&state, &podman, &[]));
-        // What became of the runs is told whatever becomes of the rest.
+        // The runs are reported even when the rest cannot be cleaned.
         let mut problems = Vec::new();
         let builds = runtime.block_on(forget_builds(&podman));
         let builds = builds.unwrap_or_else(|error| {
@@ -67,12 +69,12 @@ impl Clean {
             builds,
             cache,
         };
-        match self.formatted.format {
-            Format::Json => drop(say_json(&report)?),
-            Format::Text => say(report.text().trim_end()),
+        match self.format.format {
+            Format::Json => drop(print_json(&report)?),
+            Format::Text => print(report.text().trim_end()),
         }
         if !problems.is_empty() {
-            return Err(Ended::Error(problems.join("\nerror: ")));
+            return Err(CliError::Failure(problems.join("\nerror: ")));
         }
         Ok(if left { Exit::Error } else { Exit::Passed })
     }
@@ -102,10 +104,10 @@ impl Report {
                         report.removed.len()
                     );
                     for resource in &report.removed {
-                        let _ = writeln!(text, "  removed {}", shown(resource));
+                        let _ = writeln!(text, "  removed {resource}");
                     }
                     for left in &report.left {
-                        let _ = writeln!(text, "  left {}: {}", shown(&left.resource), left.reason);
+                        let _ = writeln!(text, "  left {}: {}", left.resource, left.reason);
                     }
                 }
             }
@@ -127,20 +129,5 @@ impl Report {
             }
         }
         text
-    }
-}
-
-/// A resource in one line: its kind and what it is known by.
-fn shown(resource: &bootproof_harness::ledger::Resource) -> String {
-    use bootproof_harness::ledger::Resource;
-    match resource {
-        Resource::Domain { name, .. } => format!("domain {name}"),
-        Resource::Container { name } | Resource::RootContainer { name } => {
-            format!("container {name}")
-        }
-        Resource::Process { pid, what, .. } => format!("process {pid} ({what})"),
-        Resource::Loop { file } => format!("loop device of {file}"),
-        Resource::Folder { path } => format!("folder {path}"),
-        Resource::Port { port } => format!("port {port}"),
     }
 }

@@ -5,61 +5,64 @@ use std::io::IsTerminal as _;
 
 use bootproof_harness::host::{HostReport, ProbeOptions, Status, probe, sweep_probes};
 use bootproof_record::{RunId, Verdict};
+use bootproof_report::paint::Paint;
 use clap::Args;
 
-use super::{Ended, Format, Formatted, TierChoice, runtime, say, say_json};
+use super::build_runtime;
+use super::choice::TierChoice;
+use super::format::{Format, FormatArgs, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::paint::Paint;
+use crate::output::print;
 use crate::run::stop;
 
-/// What `doctor` was asked.
+/// The arguments of `doctor`.
 #[derive(Debug, Args)]
-pub struct Doctor {
-    /// The tier that is asked for: exit 3 when this host cannot run it [default: any but static]
+pub(crate) struct Doctor {
+    /// The required tier: exit 3 when this host cannot run it [default: any but static]
     #[arg(long, value_name = "TIER", value_enum, env = "BOOTPROOF_REQUIRE")]
     require: Option<TierChoice>,
-    /// Try KVM and the browser again, although an earlier probe since the host's boot has an answer
+    /// Probe KVM and the browser again, even if they were probed since the host's boot
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 impl Doctor {
-    /// Tries everything and shows what came of it.
+    /// Probes the host and prints what it can run.
     ///
     /// # Errors
-    /// When nothing can be tried.
-    pub fn execute(self) -> Result<Exit, Ended> {
-        let fault = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
+    /// When the host cannot be probed.
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let options = ProbeOptions {
             fresh: self.fresh,
-            id: Some(RunId::random().map_err(|e| fault(&e))?),
+            id: Some(RunId::random().map_err(CliError::failure)?),
             ..ProbeOptions::default()
         };
-        let tried = runtime()?.block_on(async {
-            let (ask, stop) = stop::pair();
-            stop::listen(ask)?;
+        let probed = build_runtime()?.block_on(async {
+            let (sender, stop) = stop::channel();
+            stop::listen(sender)?;
             tokio::select! {
-                report = probe(&options) => report.map(Some).map_err(|e| fault(&e)),
-                _ = stop.times(1) => {
-                    sweep_probes(&options).await.map_err(|e| fault(&e))?;
+                report = probe(&options) => report.map(Some).map_err(CliError::failure),
+                _ = stop.requested(1) => {
+                    sweep_probes(&options).await.map_err(CliError::failure)?;
                     Ok(None)
                 }
             }
         })?;
-        let Some(report) = tried else {
+        let Some(report) = probed else {
             return Ok(Exit::Interrupted);
         };
-        match self.formatted.format {
-            Format::Json => drop(say_json(&report)?),
+        match self.format.format {
+            Format::Json => drop(print_json(&report)?),
             Format::Text => {
                 let paint = Paint::of(std::io::stdout().is_terminal());
-                say(text(&report, paint).trim_end());
+                print(text(&report, paint).trim_end());
             }
         }
         let can = match self.require {
-            Some(tier) => report.can(tier.of_host()).is_ok(),
+            Some(tier) => report.can(tier.into()).is_ok(),
             // A host that can only check statically runs nothing.
             None => report.tiers().len() > 1,
         };

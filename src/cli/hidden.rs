@@ -3,12 +3,14 @@
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
-use super::{Cli, Ended, say};
+use super::Cli;
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output::print;
 
-/// Which shell's completions were asked for.
+/// The arguments of `completions`.
 #[derive(Debug, Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// The shell
     shell: Shell,
 }
@@ -18,11 +20,11 @@ impl Completions {
     ///
     /// # Errors
     /// Never; the signature is the commands' own.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let mut command = Cli::command();
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "bootproof", &mut script);
-        say(String::from_utf8_lossy(&script).trim_end());
+        print(String::from_utf8_lossy(&script).trim_end());
         Ok(Exit::Passed)
     }
 }
@@ -31,8 +33,8 @@ impl Completions {
 ///
 /// # Errors
 /// Never; the signature is the commands' own.
-pub fn verdicts() -> Result<Exit, Ended> {
-    say(bootproof_harness::verdicts::page().trim_end());
+pub(crate) fn print_verdicts() -> Result<Exit, CliError> {
+    print(bootproof_harness::verdicts::page().trim_end());
     Ok(Exit::Passed)
 }
 
@@ -40,9 +42,9 @@ pub fn verdicts() -> Result<Exit, Ended> {
 ///
 /// # Errors
 /// When the page cannot be made.
-pub fn man() -> Result<Exit, Ended> {
+pub(crate) fn print_man() -> Result<Exit, CliError> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    say(String::from_utf8_lossy(&page).trim_end());
+    print(String::from_utf8_lossy(&page).trim_end());
     Ok(Exit::Passed)
 }

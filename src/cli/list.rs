@@ -3,22 +3,26 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
+use bootproof_report::paint::Paint;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Choice, Ended, Format, Formatted, say, say_json};
+use super::features::FeatureArgs;
+use super::format::{Format, FormatArgs, print_json};
+use super::settings::Settings;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::paint::Paint;
-use crate::run::plan::{Plan, Scenario, Tier};
-use crate::settings::Settings;
+use crate::output::print;
+use crate::run::plan::Plan;
+use crate::run::scenario::Scenario;
 
-/// What `list` was asked.
+/// The arguments of `list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     #[command(flatten)]
-    choice: Choice,
+    features: FeatureArgs,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 #[derive(Serialize)]
@@ -27,7 +31,7 @@ struct Row<'a> {
     feature: &'a str,
     name: &'a str,
     tags: &'a [String],
-    tier: Tier,
+    tier: &'static str,
     parent: Option<&'a str>,
     steps: Vec<String>,
 }
@@ -36,21 +40,21 @@ impl List {
     /// Shows the chosen scenarios.
     ///
     /// # Errors
-    /// When the features are not fit to be shown.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, Ended> {
-        let loaded = self.choice.load(settings)?;
+    /// When the features have problems.
+    pub(crate) fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
+        let loaded = self.features.load(settings)?;
         if !loaded.problems.is_empty() {
-            return Err(Ended::Problems(loaded.problems));
+            return Err(CliError::Problems(loaded.problems));
         }
-        let chosen = loaded.plan.choose(&loaded.selection);
-        match self.formatted.format {
+        let chosen = loaded.selection.choose(&loaded.plan);
+        match self.format.format {
             Format::Json => {
                 let rows: Vec<_> = chosen.iter().map(|i| row(&loaded.plan, *i)).collect();
-                say_json(&rows)?;
+                print_json(&rows)?;
             }
             Format::Text => {
                 let paint = Paint::of(std::io::stdout().is_terminal());
-                say(tree(&loaded.plan, &chosen, paint).trim_end());
+                print(tree(&loaded.plan, &chosen, paint).trim_end());
             }
         }
         Ok(if chosen.is_empty() {
@@ -68,8 +72,12 @@ fn row(plan: &Plan, index: usize) -> Row<'_> {
         feature: &scenario.feature,
         name: &scenario.name,
         tags: &scenario.tags,
-        tier: scenario.tier,
-        parent: scenario.parent.map(|p| plan.scenarios[p].id.as_str()),
+        tier: if scenario.needs_machine {
+            "machine"
+        } else {
+            "application"
+        },
+        parent: plan.parent_id(index),
         steps: scenario
             .steps
             .iter()
@@ -93,7 +101,7 @@ fn tree(plan: &Plan, chosen: &[usize], paint: Paint) -> String {
                 paint.dim(&scenario.path)
             );
         }
-        if scenario.parent.is_none() {
+        if plan.lineage.parent(*index).is_none() {
             branch(plan, chosen, *index, 1, paint, &mut text);
         }
     }
@@ -113,7 +121,7 @@ fn branch(
 ) {
     let scenario = &plan.scenarios[index];
     let indent = "  ".repeat(depth);
-    let mark = if scenario.parent.is_some() {
+    let mark = if plan.lineage.parent(index).is_some() {
         "└ "
     } else {
         ""
@@ -126,7 +134,7 @@ fn branch(
     );
     let children = chosen
         .iter()
-        .filter(|i| plan.scenarios[**i].parent == Some(index));
+        .filter(|i| plan.lineage.parent(**i) == Some(index));
     for child in children {
         branch(plan, chosen, *child, depth + 1, paint, text);
     }

@@ -5,15 +5,15 @@ mod verify;
 
 use clap::{Args, Subcommand};
 
-use super::Ended;
+use super::settings::Settings;
 use super::sign::Sign;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::settings::Settings;
 
-/// What `report` was asked.
+/// The arguments of `report`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct Report {
+pub(crate) struct Report {
     #[command(flatten)]
     render: render::Render,
     #[command(flatten)]
@@ -33,7 +33,7 @@ impl Report {
     ///
     /// # Errors
     /// When a run folder, a key or a signature is not what it should be.
-    pub fn execute(self, settings: &Settings) -> Result<Exit, Ended> {
+    pub(crate) fn execute(self, settings: &Settings) -> Result<Exit, CliError> {
         if let Some(Command::Verify(verify)) = self.command {
             return verify.execute();
         }

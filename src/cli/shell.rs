@@ -7,12 +7,12 @@ use bootproof_harness::run::Dirs;
 use bootproof_record::problem::Problem;
 use clap::Args;
 
-use super::Ended;
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Which machine.
 #[derive(Debug, Args)]
-pub struct Shell {
+pub(crate) struct Shell {
     /// Its name in the feature, such as homepage
     #[arg(value_name = "MACHINE")]
     machine: String,
@@ -33,19 +33,21 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Becomes an ssh into the machine.
+    /// Becomes ssh to the machine.
     ///
     /// # Errors
     /// When there is no such machine, more than one, or no ssh.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let kept = KeptMachine::list(&Dirs::default_state());
         let machine = pick(&kept, &self.machine, self.run.as_deref())?;
         let mut argv = machine.ssh_argv(&self.user);
         argv.extend(self.command);
         let program = argv.remove(0);
-        // The terminal goes over to ssh: this process becomes it.
+        // This process becomes ssh, which takes the terminal.
         let error = std::process::Command::new(&program).args(argv).exec();
-        Err(Ended::Error(format!("cannot become {program}: {error}")))
+        Err(CliError::Failure(format!(
+            "cannot become {program}: {error}"
+        )))
     }
 }
 
@@ -66,9 +68,9 @@ fn pick<'a>(
                 .map(|k| format!("{} of run {}", k.machine, k.run))
                 .collect();
             let help = if all.is_empty() {
-                "none was kept; `bootproof run --keep on-failure` keeps those of scenarios that do not pass".to_owned()
+                "no machine was kept; `bootproof run --keep on-failure` keeps those of scenarios that do not pass".to_owned()
             } else {
-                format!("kept are: {}", all.join(", "))
+                format!("kept machines: {}", all.join(", "))
             };
             Err(Problem::new(name, "no machine of that name was kept").help(help))
         }
@@ -109,6 +111,6 @@ mod tests {
         let several = pick(&all, "a", None).unwrap_err();
         assert!(several.help.unwrap().contains("00000001, 00000002"));
         let none = pick(&all, "c", None).unwrap_err();
-        assert!(none.help.unwrap().starts_with("kept are: a of run"));
+        assert!(none.help.unwrap().starts_with("kept machines: a of run"));
     }
 }

@@ -1,20 +1,21 @@
-//! What `run` and `report` are asked about signing.
+//! The arguments of `run` and `report` about signing.
 
 use bootproof_record::problem::Problem;
 use bootproof_record::secret;
+use bootproof_report::attest::{self, Signer, sign_folder};
+use bootproof_report::files::{self, REPORT_HTML, REPORT_PDF, RUN_JSON};
+use bootproof_report::merge::Report;
+use bootproof_report::reading;
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::{Ended, complain};
-use crate::attest::{self, Signer, sign_folder};
-use crate::report::files::{self, REPORT_HTML, REPORT_PDF, RUN_JSON};
-use crate::report::merge::Report;
-use crate::report::reading;
-use crate::settings::Settings;
+use super::settings::Settings;
+use crate::error::CliError;
+use crate::output::print_error;
 
 /// The key, and what else is signed.
 #[derive(Debug, Args)]
-pub struct Sign {
+pub(crate) struct Sign {
     /// Sign with this private key (PEM): ECDSA P-256, plain or as cosign encrypts it
     #[arg(long = "sign", value_name = "KEY", env = "BOOTPROOF_SIGN")]
     key: Option<Utf8PathBuf>,
@@ -31,11 +32,11 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// Reads the key, whichever of flag, variable and file it comes from.
+    /// Reads the key that the flag, the variable or the setting names.
     ///
     /// # Errors
-    /// When it is none, or does not open.
-    pub fn signer(&self, settings: &Settings) -> Result<Option<Signer>, Ended> {
+    /// When it is not a key, or cannot be decrypted.
+    pub(crate) fn signer(&self, settings: &Settings) -> Result<Option<Signer>, CliError> {
         let path = |flag: &Option<Utf8PathBuf>, setting: &Option<String>| {
             flag.clone().or_else(|| setting.clone().map(Into::into))
         };
@@ -44,28 +45,28 @@ impl Sign {
             if password.is_some() {
                 let problem = Problem::new(
                     "--sign-password-file",
-                    "belongs to a key, and none is given",
+                    "belongs to --sign, which is not given",
                 );
                 return Err(problem.help("add --sign KEY").into());
             }
             return Ok(None);
         };
-        let password = attest::password(password.as_deref())?;
-        Ok(Some(attest::private_key(&key, password.as_ref())?))
+        let password = attest::read_password(password.as_deref())?;
+        Ok(Some(attest::read_private_key(&key, password.as_ref())?))
     }
 
-    /// Where the report can be read; a password in it is nobody's business.
+    /// The report's address, without the password in it.
     ///
     /// # Errors
-    /// When it is no address.
-    pub fn url(&self, settings: &Settings) -> Result<Option<String>, Ended> {
+    /// When it is not an address.
+    pub(crate) fn url(&self, settings: &Settings) -> Result<Option<String>, CliError> {
         let url = self.report_url.as_ref().or(settings.report_url.as_ref());
         secret::register_addresses(url);
         match url {
             Some(url) if !url.contains("://") || url.contains(char::is_whitespace) => {
-                let problem = Problem::new("--report-url", format!("{url:?} is no address"));
+                let problem = Problem::new("--report-url", format!("{url:?} is not an address"));
                 Err(problem
-                    .help("such as https://ci.example.com/runs/7/report.html")
+                    .help("an example: https://ci.example.com/runs/7/report.html")
                     .into())
             }
             url => Ok(url.map(|url| secret::redact(url))),
@@ -76,7 +77,11 @@ impl Sign {
     ///
     /// # Errors
     /// When the key is none, or several runs are to be signed as one.
-    pub fn ready(&self, settings: &Settings, runs: &[Utf8PathBuf]) -> Result<Option<Ready>, Ended> {
+    pub(crate) fn ready(
+        &self,
+        settings: &Settings,
+        runs: &[Utf8PathBuf],
+    ) -> Result<Option<Ready>, CliError> {
         let Some(signer) = self.signer(settings)? else {
             return Ok(None);
         };
@@ -99,7 +104,7 @@ impl Sign {
 
 /// A run to sign, and the key.
 #[derive(Debug)]
-pub struct Ready {
+pub(crate) struct Ready {
     signer: Signer,
     url: Option<String>,
     out: Utf8PathBuf,
@@ -110,12 +115,12 @@ impl Ready {
     ///
     /// # Errors
     /// When its record is not whole, a report beside it is not made of it, or a file cannot be written.
-    pub fn sign(&self, printed: bool) -> Result<(), Ended> {
-        self.made_of_the_record(printed)?;
+    pub(crate) fn sign(&self, printed: bool) -> Result<(), CliError> {
+        self.check_rendered(printed)?;
         let signed = sign_folder(&self.out, &self.signer, self.url.as_deref());
-        let signed = signed.map_err(|error| Ended::Error(error.to_string()))?;
+        let signed = signed.map_err(CliError::failure)?;
         for result in &signed.results {
-            complain(&format!(
+            print_error(&format!(
                 "signed: {} {}@{}",
                 result.outcome.as_str(),
                 result.candidate.reference,
@@ -123,22 +128,22 @@ impl Ready {
             ));
         }
         for why in &signed.withheld {
-            complain(&format!("not signed: {why}"));
+            print_error(&format!("not signed: {why}"));
         }
-        complain(&format!(
+        print_error(&format!(
             "signed: the record and the report of {}",
             self.out
         ));
         Ok(())
     }
 
-    /// What a signature says to be the run's report has to be one.
-    fn made_of_the_record(&self, printed: bool) -> Result<(), Ended> {
-        let report = Report::of(reading::run(&self.out)?);
-        let other = |name: &&str| files::is_other(&report, &self.out, name);
+    /// The files that are signed as the run's report must be rendered from its record.
+    fn check_rendered(&self, printed: bool) -> Result<(), CliError> {
+        let report = Report::of(reading::read_run(&self.out)?);
+        let other = |name: &&str| files::is_outdated(&report, &self.out, name);
         if let Some(name) = [RUN_JSON, REPORT_HTML].into_iter().find(other) {
             let path = self.out.join(name);
-            let problem = Problem::new(path.as_str(), "is not what the record makes of it");
+            let problem = Problem::new(path.as_str(), "was not rendered from the record");
             let help = format!("render it anew: `bootproof report --sign KEY {}`", self.out);
             return Err(problem.help(help).into());
         }
@@ -146,7 +151,7 @@ impl Ready {
         if pdf.exists() && !printed {
             let problem = Problem::new(
                 pdf.as_str(),
-                "was not printed just now, and would be signed",
+                "would be signed, and may not be that of this record",
             );
             return Err(problem.help("add --pdf, or remove it").into());
         }

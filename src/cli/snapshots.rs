@@ -1,24 +1,25 @@
-//! `bootproof snapshots`: what runs saw and nobody has accepted yet.
+//! `bootproof snapshots`: pages and os-release files of runs that wait for a review.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use bootproof_record::problem::Problem;
+use bootproof_report::paint::Paint;
+use bootproof_report::text::{plural, visible};
 use bootproof_steps::snapshot::{Pending, pending};
 use camino::Utf8Path;
 use clap::{Args, Subcommand};
 
-use super::{Ended, say};
 use crate::assets::SNAPSHOTS;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::paint::Paint;
-use crate::report::text::{plural, visible};
+use crate::output::print;
 
-/// What is said where nothing waits.
+/// Printed where nothing waits.
 const NOTHING: &str = "nothing waits in snapshots/ here";
 
-/// What `snapshots` was asked.
+/// The arguments of `snapshots`.
 #[derive(Debug, Args)]
-pub struct Snapshots {
+pub(crate) struct Snapshots {
     #[command(subcommand)]
     command: Command,
 }
@@ -39,12 +40,12 @@ struct Which {
     names: Vec<String>,
 }
 
-/// What becomes of one.
+/// What a review decides on one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum ReviewOutcome {
     Accepted,
     Rejected,
-    Waits,
+    Pending,
 }
 
 impl Snapshots {
@@ -52,7 +53,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// When nothing of a name waits, or a file cannot be read or written.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         match self.command {
             Command::Review(which) => review(&which),
             Command::Accept(which) => accept(&which),
@@ -60,37 +61,37 @@ impl Snapshots {
     }
 }
 
-fn accept(which: &Which) -> Result<Exit, Ended> {
+fn accept(which: &Which) -> Result<Exit, CliError> {
     let waiting = which.waiting()?;
     for one in &waiting {
-        one.accept().map_err(|error| fault(&one.seen, &error))?;
-        say(&format!("accepted {}", one.kept));
+        one.accept().map_err(|error| failure(&one.seen, &error))?;
+        print(&format!("accepted {}", one.kept));
     }
     if waiting.is_empty() {
-        say(NOTHING);
+        print(NOTHING);
     }
     Ok(Exit::Passed)
 }
 
-fn review(which: &Which) -> Result<Exit, Ended> {
+fn review(which: &Which) -> Result<Exit, CliError> {
     let waiting = which.waiting()?;
     let (reads, writes) = (std::io::stdin(), std::io::stdout());
     let asks = reads.is_terminal() && writes.is_terminal();
     let paint = Paint::of(writes.is_terminal());
     let mut left = 0;
     for one in &waiting {
-        let told = told(one).map_err(|error| fault(&one.seen, &error))?;
-        say(&format!("{}\n{told}\n", paint.bold(&one.name)));
-        let fate = if asks { ask()? } else { Fate::Waits };
-        match fate {
-            Fate::Accepted => one.accept(),
-            Fate::Rejected => one.reject(),
-            Fate::Waits => Ok(()),
+        let description = describe(one).map_err(|error| failure(&one.seen, &error))?;
+        print(&format!("{}\n{description}\n", paint.bold(&one.name)));
+        let outcome = if asks { ask()? } else { ReviewOutcome::Pending };
+        match outcome {
+            ReviewOutcome::Accepted => one.accept(),
+            ReviewOutcome::Rejected => one.reject(),
+            ReviewOutcome::Pending => Ok(()),
         }
-        .map_err(|error| fault(&one.seen, &error))?;
-        left += usize::from(fate == Fate::Waits);
+        .map_err(|error| failure(&one.seen, &error))?;
+        left += usize::from(outcome == ReviewOutcome::Pending);
     }
-    say(&if waiting.is_empty() {
+    print(&if waiting.is_empty() {
         NOTHING.to_owned()
     } else if left == 0 {
         "nothing waits any more".to_owned()
@@ -105,8 +106,8 @@ fn review(which: &Which) -> Result<Exit, Ended> {
 }
 
 impl Which {
-    fn waiting(&self) -> Result<Vec<Pending>, Ended> {
-        let all = pending(SNAPSHOTS.into()).map_err(|error| fault(SNAPSHOTS.into(), &error))?;
+    fn waiting(&self) -> Result<Vec<Pending>, CliError> {
+        let all = pending(SNAPSHOTS.into()).map_err(|error| failure(SNAPSHOTS.into(), &error))?;
         for name in &self.names {
             if !all.iter().any(|one| is_called(&one.name, name)) {
                 let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
@@ -134,7 +135,7 @@ fn is_called(full: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
-fn told(one: &Pending) -> std::io::Result<String> {
+fn describe(one: &Pending) -> std::io::Result<String> {
     let new = if one.kept.exists() { "" } else { " (new)" };
     Ok(match one.difference()? {
         Some(difference) => format!("{}{new}\n{}", one.kept, visible(difference.trim_end())),
@@ -142,27 +143,27 @@ fn told(one: &Pending) -> std::io::Result<String> {
     })
 }
 
-/// What a person at the terminal wants; who goes away wants nothing done.
-fn ask() -> std::io::Result<Fate> {
+/// What a person at the terminal decides; at the end of the input nothing.
+fn ask() -> std::io::Result<ReviewOutcome> {
     loop {
         let mut writes = std::io::stdout();
         write!(writes, "accept, reject or skip? [a/r/s] ")?;
         writes.flush()?;
         let mut answer = String::new();
         if std::io::stdin().lock().read_line(&mut answer)? == 0 {
-            return Ok(Fate::Waits);
+            return Ok(ReviewOutcome::Pending);
         }
         match answer.trim() {
-            "a" | "accept" => return Ok(Fate::Accepted),
-            "r" | "reject" => return Ok(Fate::Rejected),
-            "s" | "skip" | "" => return Ok(Fate::Waits),
+            "a" | "accept" => return Ok(ReviewOutcome::Accepted),
+            "r" | "reject" => return Ok(ReviewOutcome::Rejected),
+            "s" | "skip" | "" => return Ok(ReviewOutcome::Pending),
             _ => {}
         }
     }
 }
 
-fn fault(path: &Utf8Path, error: &std::io::Error) -> Ended {
-    Ended::Error(format!("{path}: {error}"))
+fn failure(path: &Utf8Path, error: &std::io::Error) -> CliError {
+    CliError::Failure(format!("{path}: {error}"))
 }
 
 #[cfg(test)]

@@ -3,16 +3,18 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
+use bootproof_report::paint::Paint;
 use bootproof_steps::{Chapter, Placeholder};
 use clap::{Args, ValueEnum};
 
-use super::{Ended, say, say_json};
+use super::format::print_json;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::paint::Paint;
+use crate::output::print;
 
-/// What `steps` was asked.
+/// The arguments of `steps`.
 #[derive(Debug, Args)]
-pub struct Steps {
+pub(crate) struct Steps {
     /// How to print
     #[arg(
         long,
@@ -40,19 +42,19 @@ impl Steps {
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         match self.format {
-            Format::Json => return say_json(&bootproof_steps::vocabulary()),
+            Format::Json => return print_json(&bootproof_steps::vocabulary()),
             Format::Text => {
                 let paint = Paint::of(std::io::stdout().is_terminal());
-                say(text(&bootproof_steps::chapters(), paint).trim());
+                print(text(&bootproof_steps::chapters(), paint).trim());
             }
             Format::Markdown => {
                 let page = markdown(
                     &bootproof_steps::chapters(),
                     &bootproof_steps::placeholders(),
                 );
-                say(page.trim_end());
+                print(page.trim_end());
             }
         }
         Ok(Exit::Passed)
@@ -105,7 +107,7 @@ word may stand, `(s)` and what is in brackets may be left out, and in place of a
             let _ = writeln!(page, "\n{}", capital(&chapter.about));
         }
         for step in &chapter.steps {
-            let needs: Vec<_> = step.needs.iter().map(|need| said(need)).collect();
+            let needs: Vec<_> = step.needs.iter().map(|need| describe_need(need)).collect();
             let needs = match needs.as_slice() {
                 [] => String::new(),
                 needs => format!(" Needs of the profile: {}.", needs.join(", ")),
@@ -125,7 +127,7 @@ word may stand, `(s)` and what is in brackets may be left out, and in place of a
 }
 
 /// A need as the page says it: the key as code, and when it holds.
-fn said(need: &str) -> String {
+fn describe_need(need: &str) -> String {
     match need.split_once(" where it says ") {
         Some((key, word)) => format!("`{key}` (for {word})"),
         None => format!("`{need}`"),

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use bootproof_harness::profile::ReleaseName;
 use bootproof_steps::{Building, ImagePhrase, image_phrase};
 
-use super::plan::{Plan, Scenario};
+use super::plan::Plan;
+use super::scenario::Scenario;
 
-/// What a scenario waits for before it can begin in earnest: images of the old release, which all others need as well,
-/// before those of the new one, few before many.
-pub fn rank(scenario: &Scenario) -> usize {
+/// How much a scenario has to build before its steps can do anything: images of the old release, which all others need
+/// as well, count less than those of the new one, and few less than many.
+pub(crate) fn rank(scenario: &Scenario) -> usize {
     phrases(scenario)
         .filter_map(building)
         .map(|building| {
@@ -27,7 +28,7 @@ pub fn rank(scenario: &Scenario) -> usize {
 /// build first is theirs to build, with its base: another release's comes before more of the same.
 ///
 /// An image whose `FROM` a storyline changes is that storyline's own from then on, and is left to it.
-pub fn builds(
+pub(crate) fn builds(
     plan: &Plan,
     chosen: &[usize],
     (order, at_once): (&[usize], &[usize]),
@@ -39,7 +40,7 @@ pub fn builds(
     let mut found: Vec<(usize, Building)> = Vec::new();
     for place in order {
         let index = chosen[*place];
-        let ancestors = plan.ancestors(index);
+        let ancestors = plan.lineage.ancestors(index);
         let mut edited: BTreeSet<String> = BTreeSet::new();
         for ancestor in &ancestors {
             edited.extend(phrases(&plan.scenarios[*ancestor]).filter_map(edit));
@@ -135,7 +136,7 @@ mod tests {
         plan
     }
 
-    fn told(builds: &[Building]) -> Vec<String> {
+    fn describe(builds: &[Building]) -> Vec<String> {
         let one = |b: &Building| {
             let how = if b.updated { "updated" } else { "built" };
             format!("{} {} {how}", b.names.join("+"), b.release)
@@ -147,7 +148,7 @@ mod tests {
     fn each_build_comes_once_as_deep_as_its_scenario_stands() {
         let all = [0, 1, 2, 3, 4, 5];
         assert_eq!(
-            told(&builds(&plan(), &all, (&[5, 3, 4, 0, 1, 2], &[]))),
+            describe(&builds(&plan(), &all, (&[5, 3, 4, 0, 1, 2], &[]))),
             [
                 "soe+httpd old built",
                 "database old built",
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn only_what_is_chosen_is_built() {
-        let of = |chosen: &[usize]| told(&builds(&plan(), chosen, (&[0], &[])));
+        let of = |chosen: &[usize]| describe(&builds(&plan(), chosen, (&[0], &[])));
         assert_eq!(of(&[4]), ["soe+httpd new built"]);
         assert!(builds(&plan(), &[], (&[], &[])).is_empty());
     }
@@ -170,8 +171,8 @@ mod tests {
     fn what_is_built_at_once_is_not_built_ahead_as_well() {
         let all = [0, 1, 2, 3, 4, 5];
         let order = [5, 3, 4, 0, 1, 2];
-        let ahead = told(&builds(&plan(), &all, (&order, &[5, 0])));
-        // The new release's base is nobody's yet.
+        let ahead = describe(&builds(&plan(), &all, (&order, &[5, 0])));
+        // No scenario builds the new release's base at once.
         assert_eq!(ahead[..2], ["soe+httpd new built", "database old built"]);
         assert!(!ahead.contains(&"soe+httpd old built".to_owned()));
     }

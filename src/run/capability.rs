@@ -1,55 +1,54 @@
 //! What this host can run, as far as the chosen scenarios need it.
 
-use std::collections::BTreeSet;
-
-use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions};
+use bootproof_harness::host::{self, HostFacts, HostReport, ProbeOptions, Tier};
 use bootproof_record::Accel;
 
-use super::plan::{Scenario, Tier};
-use crate::cli::{AccelChoice, Ended, TierChoice};
+use super::request::AccelPreference;
+use super::scenario::Scenario;
+use crate::error::CliError;
 
 /// The tag of scenarios that are nothing without a browser.
 const BROWSER: &str = "browser";
 
 /// What a host can do for a run.
 #[derive(Debug, Clone)]
-pub struct Capability {
+pub(crate) struct Capability {
     /// How machines run.
-    pub accel: Accel,
+    pub(crate) accel: Accel,
     /// Why so.
-    pub accel_reason: String,
+    pub(crate) accel_reason: String,
     /// Who runs it, and where.
-    pub facts: HostFacts,
+    pub(crate) facts: HostFacts,
     /// Memory that can be had, in MiB.
-    pub memory_mib: Option<u64>,
+    pub(crate) memory_mib: Option<u64>,
     report: HostReport,
     restore: Result<(), String>,
 }
 
 impl Capability {
-    /// Tries what the host can do; a tier that is required or an accelerator that was asked for and is
-    /// not there ends the run before it begins.
+    /// Probes the host. A required tier or accelerator that it does not have ends the run before it begins.
     ///
     /// # Errors
     /// Why the host cannot, with the fix.
-    pub async fn probe(
-        needed: &BTreeSet<Tier>,
-        choice: AccelChoice,
-        require: Option<TierChoice>,
+    pub(crate) async fn probe(
+        needs_machine: bool,
+        preference: AccelPreference,
+        require: Option<Tier>,
         options: &ProbeOptions,
-    ) -> Result<Self, Ended> {
-        let cannot = |error: &dyn std::fmt::Display| Ended::Error(error.to_string());
-        let report = host::probe(options).await.map_err(|e| cannot(&e))?;
+    ) -> Result<Self, CliError> {
+        let report = host::probe(options).await.map_err(CliError::failure)?;
         if let Some(tier) = require {
-            report.can(tier.of_host()).map_err(|e| cannot(&e))?;
+            report.can(tier).map_err(CliError::failure)?;
         }
-        let (accel, accel_reason) = match choice {
-            AccelChoice::Tcg => (Accel::Tcg, "asked for".to_owned()),
-            AccelChoice::Kvm if needed.contains(&Tier::Machine) => {
-                report.can(host::Tier::MachineKvm).map_err(|e| cannot(&e))?;
+        let (accel, accel_reason) = match preference {
+            AccelPreference::Tcg => (Accel::Tcg, "asked for".to_owned()),
+            AccelPreference::Kvm if needs_machine => {
+                report.can(Tier::MachineKvm).map_err(CliError::failure)?;
                 (Accel::Kvm, "asked for".to_owned())
             }
-            AccelChoice::Kvm | AccelChoice::Auto => (report.accel, report.accel_reason.clone()),
+            AccelPreference::Kvm | AccelPreference::Auto => {
+                (report.accel, report.accel_reason.clone())
+            }
         };
         Ok(Self {
             accel,
@@ -62,16 +61,16 @@ impl Capability {
     }
 
     /// Why this host cannot run a scenario; `None` when it can.
-    pub fn lacks(&self, scenario: &Scenario) -> Option<String> {
-        let tier = match (scenario.tier, self.accel) {
-            (Tier::Application, _) => host::Tier::Application,
-            (Tier::Machine, Accel::Tcg) => host::Tier::MachineTcg,
-            (Tier::Machine, Accel::Kvm) => host::Tier::MachineKvm,
+    pub(crate) fn lacks(&self, scenario: &Scenario) -> Option<String> {
+        let tier = match (scenario.needs_machine, self.accel) {
+            (false, _) => Tier::Application,
+            (true, Accel::Tcg) => Tier::MachineTcg,
+            (true, Accel::Kvm) => Tier::MachineKvm,
         };
         if let Err(why) = self.report.can(tier) {
             return Some(why.to_string());
         }
-        // Known before anything is built for it; a scenario that is not tagged finds out at its step.
+        // A tagged scenario is skipped before anything is built for it; one without the tag at its step.
         let looks = scenario.tags.iter().any(|tag| tag == BROWSER);
         let why = looks.then(|| self.browser().err()).flatten()?;
         Some(format!("this host has no browser that works: {why}"))
@@ -81,12 +80,12 @@ impl Capability {
     ///
     /// # Errors
     /// Why not.
-    pub fn restore(&self) -> Result<(), String> {
+    pub(crate) fn restore(&self) -> Result<(), String> {
         self.restore.clone()
     }
 
-    /// From now on no memory is saved: disks are wanted.
-    pub fn without_memory(&mut self) {
+    /// From now on no memory is saved: disks are preferred.
+    pub(crate) fn without_memory(&mut self) {
         self.restore = Err("asked for".to_owned());
     }
 
@@ -94,20 +93,8 @@ impl Capability {
     ///
     /// # Errors
     /// Why not, with the fix.
-    pub fn browser(&self) -> Result<(), String> {
+    pub(crate) fn browser(&self) -> Result<(), String> {
         self.report.browser()
-    }
-}
-
-impl TierChoice {
-    /// The tier as the host's report has it.
-    pub fn of_host(self) -> host::Tier {
-        match self {
-            Self::Static => host::Tier::Static,
-            Self::Application => host::Tier::Application,
-            Self::Machine => host::Tier::MachineTcg,
-            Self::MachineKvm => host::Tier::MachineKvm,
-        }
     }
 }
 

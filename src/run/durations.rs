@@ -1,55 +1,53 @@
-//! How long scenarios took, kept from run to run for the forecast of the next.
+//! How long scenarios took, stored from run to run for the forecast of the next.
 
 use std::collections::BTreeMap;
 
 use bootproof_record::Verdict;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::report::summary::RunSummary;
+use bootproof_report::summary::RunSummary;
 
 /// Seconds by scenario, for every profile and accelerator.
-type Book = BTreeMap<String, BTreeMap<String, f64>>;
+type DurationHistory = BTreeMap<String, BTreeMap<String, f64>>;
 
 fn file(state: &Utf8Path) -> Utf8PathBuf {
     state.join("durations.json")
 }
 
-fn page(profile: &str, accel: &str) -> String {
+fn key(profile: &str, accel: &str) -> String {
     format!("{profile} {accel}")
 }
 
-/// A book that cannot be read is begun anew: it is worth nothing but a forecast.
-fn book(state: &Utf8Path) -> Book {
+/// The history; an empty one where it cannot be read, since it only serves a forecast.
+fn load(state: &Utf8Path) -> DurationHistory {
     std::fs::read_to_string(file(state))
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default()
 }
 
-/// What scenarios took at last, by id.
-pub fn known(state: &Utf8Path, profile: &str, accel: &str) -> BTreeMap<String, f64> {
-    book(state)
-        .remove(&page(profile, accel))
-        .unwrap_or_default()
+/// What each scenario took when it passed last, in seconds by id.
+pub(crate) fn last(state: &Utf8Path, profile: &str, accel: &str) -> BTreeMap<String, f64> {
+    load(state).remove(&key(profile, accel)).unwrap_or_default()
 }
 
-/// Keeps what the scenarios of a run took, of those that passed.
+/// Stores what those scenarios of a run took that passed.
 ///
 /// # Errors
-/// When the book cannot be written.
-pub fn keep(state: &Utf8Path, summary: &RunSummary) -> std::io::Result<()> {
-    let mut book = book(state);
-    let page = book
-        .entry(page(&summary.profile.name, &summary.by.accel))
+/// When the history cannot be written.
+pub(crate) fn store(state: &Utf8Path, summary: &RunSummary) -> std::io::Result<()> {
+    let mut history = load(state);
+    let seconds = history
+        .entry(key(&summary.profile.name, &summary.by.accel))
         .or_default();
     for scenario in &summary.scenarios {
         if matches!(scenario.verdict, Some(Verdict::Passed | Verdict::Flaky)) {
-            page.insert(scenario.planned.id.clone(), scenario.seconds);
+            seconds.insert(scenario.planned.id.clone(), scenario.seconds);
         }
     }
-    // Another run may be at it: the newer book takes the place of the older as a whole.
+    // Runs may write at the same time: the file is replaced as a whole.
     let mut new = tempfile::NamedTempFile::new_in(state)?;
-    serde_json::to_writer(&mut new, &book)?;
+    serde_json::to_writer(&mut new, &history)?;
     new.persist(file(state)).map_err(|error| error.error)?;
     Ok(())
 }
@@ -59,14 +57,14 @@ mod tests {
     use super::*;
     use bootproof_record::{Event, Recorder};
 
-    use crate::report::summary::tests::started;
+    use bootproof_report::sample::steps::started;
 
     #[test]
     fn what_passed_is_remembered_by_profile_and_accelerator() {
         let folder = tempfile::tempdir().unwrap();
         let state = Utf8Path::from_path(folder.path()).unwrap();
-        std::fs::write(file(state), "{ not a book").unwrap();
-        assert!(known(state, "debian", "tcg").is_empty());
+        std::fs::write(file(state), "{ not a history").unwrap();
+        assert!(last(state, "debian", "tcg").is_empty());
         let recorder = Recorder::unrecorded();
         let mut seen = recorder.watch();
         started(&recorder);
@@ -79,8 +77,8 @@ mod tests {
             });
         }
         let events: Vec<_> = std::iter::from_fn(|| seen.try_recv().ok()).collect();
-        keep(state, &RunSummary::from_events(&events).unwrap()).unwrap();
-        let known = |accel| known(state, "debian", accel);
+        store(state, &RunSummary::from_events(&events).unwrap()).unwrap();
+        let known = |accel| last(state, "debian", accel);
         assert_eq!(
             known("tcg"),
             BTreeMap::from([("a.feature:2".to_owned(), 12.5)])

@@ -11,40 +11,40 @@ use sha2::{Digest as _, Sha256};
 
 /// A feature file that parsed.
 #[derive(Debug, Clone)]
-pub struct FeatureFile {
+pub(crate) struct FeatureFile {
     /// As it was given, or below the folder that was given.
-    pub path: String,
+    pub(crate) path: String,
     /// Its text.
-    pub text: Arc<str>,
+    pub(crate) text: Arc<str>,
     /// Its text's SHA-256, in hexadecimal.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// What it says, outlines expanded.
-    pub feature: Feature,
+    pub(crate) feature: Feature,
 }
 
 /// A feature file's name and text, wherever it came from.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// As it is shown.
-    pub path: String,
+    pub(crate) path: String,
     /// What it holds.
-    pub text: Arc<str>,
+    pub(crate) text: Arc<str>,
 }
 
-/// What was asked for by path: the files, and the lines of `FILE:LINE`.
+/// What paths name: the files, and the lines of `FILE:LINE`.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// The files, each once, in the order given, a folder's by name.
-    pub sources: Vec<Source>,
-    /// Scenarios asked for by their line.
-    pub lines: Vec<(String, usize)>,
+    pub(crate) sources: Vec<Source>,
+    /// Scenarios named by their line.
+    pub(crate) lines: Vec<(String, usize)>,
 }
 
 /// Finds and reads the feature files below these paths.
 ///
 /// # Errors
 /// Every path that cannot be read, or holds no feature.
-pub fn find(paths: &[String]) -> Result<Found, Vec<Problem>> {
+pub(crate) fn find(paths: &[String]) -> Result<Found, Vec<Problem>> {
     let mut found = Found::default();
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
@@ -122,7 +122,7 @@ fn features_below(path: &Utf8Path) -> std::io::Result<Vec<Utf8PathBuf>> {
 ///
 /// # Errors
 /// What does not parse, each with its line.
-pub fn parse(sources: &[Source]) -> (Vec<FeatureFile>, Vec<Problem>) {
+pub(crate) fn parse(sources: &[Source]) -> (Vec<FeatureFile>, Vec<Problem>) {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for source in sources {
@@ -143,13 +143,13 @@ fn parse_one(source: &Source) -> Result<FeatureFile, Problem> {
             return problem(line, format!("\"{text}\" begins with no keyword of Gherkin")).help(help);
         }
         // The parser keeps the position private and shows it: "Error at LINE:COLUMN: {…}".
-        let shown = error.to_string();
-        let line = shown
+        let text = error.to_string();
+        let line = text
             .strip_prefix("Error at ")
             .and_then(|rest| rest.split(':').next())
             .and_then(|line| line.parse().ok())
             .unwrap_or(0);
-        problem(line, "is no Gherkin from here on".to_owned()).help(help)
+        problem(line, "is not Gherkin from here on".to_owned()).help(help)
     })?;
     feature.path = Some(source.path.clone().into());
     let feature = feature.expand_examples().map_err(|error| {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_is_asked_for_by_its_line() {
+    fn a_scenario_is_named_by_its_line() {
         assert_eq!(split_line("a/b.feature:12"), ("a/b.feature", Some(12)));
         assert_eq!(split_line("a/b:c.feature"), ("a/b:c.feature", None));
     }

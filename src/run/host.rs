@@ -20,102 +20,121 @@ use futures::stream::{self, LocalBoxStream};
 
 use super::ahead;
 use super::features::FeatureFile;
-use super::plan::{Plan, Scenario, Tier};
+use super::lineage::Lineage;
+use super::plan::Plan;
+use super::scenario::Scenario;
 use super::schedule::{Node, Schedule};
 use super::slots::Slots;
-use super::stop::Stop;
+use super::stop::StopSignal;
 
-/// A scenario that begins.
+/// An attempt at a scenario that begins.
 #[derive(Debug, Clone)]
-pub struct Begin {
+pub(crate) struct ScenarioStart {
     /// The scenario.
-    pub scenario: Scenario,
+    pub(crate) scenario: Scenario,
     /// The id of what it starts from.
-    pub parent: Option<String>,
-    /// The id of the first scenario of its line.
-    pub line: String,
-    /// How many of those that start from it were chosen.
-    pub heirs: usize,
+    pub(crate) parent: Option<String>,
+    /// The id of the first scenario of its storyline.
+    pub(crate) storyline: String,
+    /// How many scenarios of its file start from it, chosen or not.
+    pub(crate) forks: usize,
+    /// How many of these were chosen.
+    pub(crate) chosen_children: usize,
     /// From 1.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
 }
 
 /// What is done with a World around its steps.
-pub trait Stage<W>: 'static {
+pub(crate) trait Stage<W>: 'static {
     /// Before the first step.
-    fn enter(&self, world: &mut W, begin: Begin);
+    fn enter(&self, world: &mut W, start: ScenarioStart);
     /// After the last step has passed, as a part of it; an error begins with its verdict's word.
-    fn last_look<'a>(&'a self, _world: &'a W) -> LocalBoxFuture<'a, Result<(), String>> {
+    fn check_health<'a>(&'a self, _world: &'a W) -> LocalBoxFuture<'a, Result<(), String>> {
         Box::pin(std::future::ready(Ok(())))
     }
-    /// After the last step, whatever became of it; machines are handed on, kept or released here.
+    /// After the last step, whatever its verdict; machines are handed on, kept or released here.
     fn leave<'a>(&'a self, world: &'a mut W, verdict: Verdict) -> LocalBoxFuture<'a, ()>;
 }
 
 /// How scenarios are run.
 #[derive(Debug, Clone)]
-pub struct Rules {
-    /// How many lines of scenarios side by side.
-    pub slots: Slots,
+pub(crate) struct Rules {
+    /// How many storylines side by side.
+    pub(crate) slots: Slots,
     /// How often an error is repeated.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// How long a scenario may take.
-    pub budget: Duration,
+    pub(crate) budget: Duration,
 }
 
 /// A chosen scenario.
 #[derive(Debug, Clone)]
-pub struct Chosen {
+struct ChosenScenario {
     scenario: Scenario,
     parent: Option<String>,
-    line: String,
-    heirs: usize,
+    storyline: String,
+    forks: usize,
+    children: usize,
     node: Node,
 }
 
-/// The chosen scenarios of a plan; `seconds` is what they took at last, by id, and `skip` says why this host cannot run
-/// one.
-pub fn chosen(
+/// The chosen scenarios, and which of them starts from which.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    scenarios: Vec<ChosenScenario>,
+    lineage: Lineage,
+}
+
+impl Chosen {
+    fn schedule(&self, slots: Slots, retries: u32) -> Schedule {
+        let nodes = self.scenarios.iter().map(|c| c.node.clone()).collect();
+        Schedule::new(nodes, self.lineage.clone(), slots, retries)
+    }
+}
+
+/// The chosen scenarios of a plan; `seconds` is what they took when they passed last, by id, and `skip` says why this
+/// host cannot run one.
+pub(crate) fn resolve(
     plan: &Plan,
     indexes: &[usize],
     seconds: &BTreeMap<String, f64>,
     skip: impl Fn(&Scenario) -> Option<String>,
-) -> Vec<Chosen> {
+) -> Chosen {
     let scenarios: Vec<&Scenario> = indexes.iter().map(|i| &plan.scenarios[*i]).collect();
     let a_step = seconds_a_step(&scenarios, seconds);
-    let place = |index: usize| indexes.iter().position(|i| *i == index);
-    indexes
+    let lineage = plan.lineage.restricted_to(indexes);
+    let scenarios = indexes
         .iter()
-        .map(|index| {
+        .enumerate()
+        .map(|(place, index)| {
             let scenario = plan.scenarios[*index].clone();
-            let starts_here = |i: &&usize| plan.scenarios[**i].parent == Some(*index);
-            Chosen {
-                parent: scenario.parent.map(|p| plan.scenarios[p].id.clone()),
-                line: plan.scenarios[plan.line_of(*index)].id.clone(),
-                heirs: indexes.iter().filter(starts_here).count(),
+            let storyline = plan.lineage.storyline(*index);
+            ChosenScenario {
+                parent: plan.parent_id(*index).map(str::to_owned),
+                storyline: plan.scenarios[storyline].id.clone(),
+                forks: lineage.forks(place),
+                children: lineage.children(place).count(),
                 node: Node {
-                    parent: scenario.parent.and_then(place),
-                    children: scenario.children,
                     cost: cost(&scenario, seconds, a_step),
                     rank: ahead::rank(&scenario),
-                    machine: scenario.tier == Tier::Machine,
+                    machine: scenario.needs_machine,
                     skip: skip(&scenario),
                 },
                 scenario,
             }
         })
-        .collect()
+        .collect();
+    Chosen { scenarios, lineage }
 }
 
 /// The places of the chosen scenarios in the order in which they are likely to begin, and of those that begin at once.
-pub fn order(chosen: &[Chosen], slots: Slots) -> (Vec<usize>, Vec<usize>) {
-    let nodes = chosen.iter().map(|c| c.node.clone()).collect();
-    let mut schedule = Schedule::new(nodes, slots, 0);
+pub(crate) fn order(chosen: &Chosen, slots: Slots) -> (Vec<usize>, Vec<usize>) {
+    let mut schedule = chosen.schedule(slots, 0);
     schedule.decide();
     let begin = schedule.start().into_iter().map(|(index, _)| index);
     let begin = begin.collect();
     let order = schedule.order().iter().copied();
-    let runs = |index: &usize| chosen[*index].node.skip.is_none();
+    let runs = |index: &usize| chosen.scenarios[*index].node.skip.is_none();
     (order.filter(runs).collect(), begin)
 }
 
@@ -132,24 +151,24 @@ fn seconds_a_step(scenarios: &[&Scenario], seconds: &BTreeMap<String, f64>) -> f
     if steps > 0.0 { took / steps } else { 1.0 }
 }
 
-/// How long a scenario is likely to take: as long as at last, or by its steps.
+/// How long a scenario is likely to take: as long as when it passed last, or by its steps.
 fn cost(scenario: &Scenario, seconds: &BTreeMap<String, f64>, a_step: f64) -> f64 {
     let by_steps = scenario.weight() * a_step;
     seconds.get(&scenario.id).copied().unwrap_or(by_steps)
 }
 
-/// Runs the chosen scenarios to their end, or until asked to stop; everything goes to the record.
-pub async fn run<W: cucumber::World>(
+/// Runs the chosen scenarios to their end, or until a stop is requested; everything goes to the record.
+pub(crate) async fn run<W: cucumber::World>(
     files: &[FeatureFile],
-    chosen: Vec<Chosen>,
+    chosen: Chosen,
     rules: Rules,
     collection: Collection<W>,
     stage: impl Stage<W>,
     recorder: &Recorder,
-    stop: Stop,
+    stop: StopSignal,
 ) {
-    let features = features(files, &chosen);
-    let runner = runner::Storylines {
+    let features = features(files, &chosen.scenarios);
+    let runner = runner::ScenarioRunner {
         chosen: Rc::new(chosen),
         rules,
         collection: Rc::new(collection),
@@ -165,14 +184,18 @@ pub async fn run<W: cucumber::World>(
         writer: cli::Empty,
         custom: cli::Empty,
     };
-    Cucumber::<W, Parsed, _, _, _>::custom(Parsed, runner, record::Record::new(recorder.clone()))
-        .with_cli(options)
-        .run(features)
-        .await;
+    Cucumber::<W, ParsedFeatures, _, _, _>::custom(
+        ParsedFeatures,
+        runner,
+        record::RecordWriter::new(recorder.clone()),
+    )
+    .with_cli(options)
+    .run(features)
+    .await;
 }
 
 /// The features with only their chosen scenarios, backgrounds and rules folded into them.
-fn features(files: &[FeatureFile], chosen: &[Chosen]) -> Vec<gherkin::Feature> {
+fn features(files: &[FeatureFile], chosen: &[ChosenScenario]) -> Vec<gherkin::Feature> {
     let scenarios = |file: &FeatureFile| -> Vec<gherkin::Scenario> {
         let ruled = file.feature.rules.iter().flat_map(|r| &r.scenarios);
         file.feature
@@ -180,13 +203,13 @@ fn features(files: &[FeatureFile], chosen: &[Chosen]) -> Vec<gherkin::Feature> {
             .iter()
             .chain(ruled)
             .filter_map(|parsed| {
-                let mine = chosen.iter().find(|c| {
+                let chosen = chosen.iter().find(|c| {
                     c.scenario.path == file.path && c.scenario.line == parsed.position.line
                 })?;
                 Some(gherkin::Scenario {
-                    name: mine.scenario.name.clone(),
-                    steps: mine.scenario.steps.clone(),
-                    tags: mine.scenario.tags.clone(),
+                    name: chosen.scenario.name.clone(),
+                    steps: chosen.scenario.steps.clone(),
+                    tags: chosen.scenario.tags.clone(),
                     ..parsed.clone()
                 })
             })
@@ -211,9 +234,9 @@ fn id_of(feature: &gherkin::Feature, scenario: &gherkin::Scenario) -> String {
 }
 
 /// A parser for features that are parsed already.
-struct Parsed;
+struct ParsedFeatures;
 
-impl cucumber::Parser<Vec<gherkin::Feature>> for Parsed {
+impl cucumber::Parser<Vec<gherkin::Feature>> for ParsedFeatures {
     type Cli = cli::Empty;
     type Output = LocalBoxStream<'static, parser::Result<gherkin::Feature>>;
 

@@ -7,7 +7,7 @@ use bootproof_record::problem::Problem;
 use bootproof_record::{Envelope, Event, RunId};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::report::reading::RECORD;
+use bootproof_report::reading::RECORD;
 
 /// The folder of runs that were given none.
 const DEFAULT: &str = "bootproof-out";
@@ -16,9 +16,9 @@ const DEFAULT: &str = "bootproof-out";
 /// holds something is refused.
 ///
 /// # Errors
-/// When it is another's, or cannot be made.
-pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
-    let out = asked.map_or_else(
+/// When it holds anything else, or cannot be made.
+pub(crate) fn prepare(given: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Problem> {
+    let out = given.map_or_else(
         || Utf8Path::new(DEFAULT).join(run.as_str()),
         Utf8Path::to_owned,
     );
@@ -32,20 +32,21 @@ pub fn prepare(asked: Option<&Utf8Path>, run: &RunId) -> Result<Utf8PathBuf, Pro
         if !is_ours(&out) {
             return Err(Problem::new(
                 out.as_str(),
-                "the folder holds something that is no run of bootproof",
+                "the folder is not empty and is not that of a bootproof run",
             )
             .help("give --out a new or an empty folder"));
         }
         if is_owned(&out.join(RECORD)) {
-            return Err(
-                Problem::new(out.as_str(), "the folder is that of a run that is alive")
-                    .help("wait until it has ended, or give --out another folder"),
-            );
+            return Err(Problem::new(
+                out.as_str(),
+                "the folder is that of a run that is still going on",
+            )
+            .help("wait until it has ended, or give --out another folder"));
         }
         std::fs::remove_dir_all(&out).map_err(fail)?;
     }
     std::fs::create_dir_all(&out).map_err(fail)?;
-    if asked.is_none() {
+    if given.is_none() {
         point_latest(run).map_err(fail)?;
     }
     out.canonicalize_utf8().map_err(fail)
@@ -94,7 +95,10 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("thesis.tex"), "x").unwrap();
         let error = prepare(Some(&path), &run).unwrap_err();
-        assert!(error.message.contains("no run of bootproof"), "{error}");
+        assert!(
+            error.message.contains("not that of a bootproof run"),
+            "{error}"
+        );
         assert!(path.join("thesis.tex").exists());
     }
 
@@ -103,10 +107,10 @@ mod tests {
         let (_dir, path, run) = folder();
         prepare(Some(&path), &run).unwrap();
         let recorder = bootproof_record::Recorder::create(&path.join(RECORD)).unwrap();
-        crate::report::summary::tests::started(&recorder);
+        bootproof_report::sample::steps::started(&recorder);
         std::fs::write(path.join("old.log"), "x").unwrap();
         let error = prepare(Some(&path), &run).unwrap_err();
-        assert!(error.message.contains("alive"), "{error}");
+        assert!(error.message.contains("still going on"), "{error}");
         assert!(path.join("old.log").exists());
         drop(recorder);
         prepare(Some(&path), &run).unwrap();

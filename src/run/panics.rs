@@ -1,4 +1,4 @@
-//! Panics: cucumber's steps end in one when they do not pass, which is no news; the others are.
+//! Panics. cucumber's steps end in one when they do not pass, which is a verdict; any other is a fault of the harness.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ thread_local! {
 
 /// Takes panics over: those of the thread that runs the steps are kept for their verdict, those of
 /// the background become warnings in the record.
-pub fn take_over(recorder: Recorder) {
+pub(crate) fn take_over(recorder: Recorder) {
     let steps: ThreadId = std::thread::current().id();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -35,15 +35,15 @@ pub fn take_over(recorder: Recorder) {
 }
 
 /// The text a panic was made with.
-pub fn text_of(payload: &dyn Any) -> String {
+pub(crate) fn text_of(payload: &dyn Any) -> String {
     payload
         .downcast_ref::<String>()
         .cloned()
         .or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-        .unwrap_or_else(|| "it says nothing".to_owned())
+        .unwrap_or_else(|| "no message".to_owned())
 }
 
 /// Where this thread panicked last.
-pub fn last_place() -> Option<String> {
+pub(crate) fn last_place() -> Option<String> {
     LAST.with_borrow(Clone::clone)
 }

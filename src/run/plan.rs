@@ -1,62 +1,16 @@
-//! The scenarios of the feature files, what each starts from, and which of them were chosen.
+//! The scenarios of the feature files, and what each starts from.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use bootproof_record::PlannedScenario;
 use bootproof_record::problem::Problem;
-use cucumber::gherkin::{self, StepType, tagexpr::TagOperation};
-use cucumber::tag::Ext as _;
+use cucumber::gherkin::{self, StepType};
 use regex::Regex;
 
 use super::features::FeatureFile;
-
-/// What a host must be able to do for a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// Run the image as a container; scenarios tagged `@container`.
-    Application,
-    /// Run a machine; all others.
-    Machine,
-}
-
-/// A scenario of a feature file, its outline expanded, its background's steps in front.
-#[derive(Debug, Clone)]
-pub struct Scenario {
-    /// `FEATURE-FILE:LINE`, unique.
-    pub id: String,
-    /// The feature's name.
-    pub feature: String,
-    /// The feature file.
-    pub path: String,
-    /// Its name; rows of an outline that would share one carry their values.
-    pub name: String,
-    /// Its line.
-    pub line: usize,
-    /// Its tags and its feature's, without `@`.
-    pub tags: Vec<String>,
-    /// What it needs.
-    pub tier: Tier,
-    /// The scenario it starts from, by its place in the plan.
-    pub parent: Option<usize>,
-    /// How many scenarios of the file start from it, chosen or not.
-    pub children: usize,
-    /// All its steps.
-    pub steps: Vec<gherkin::Step>,
-    /// How many of them are the background's.
-    pub background: usize,
-}
-
-/// What takes long, in steps that only ask something: a boot, and a fetch.
-const BOOT_WEIGHT: f64 = 40.0;
-const FETCH_WEIGHT: f64 = 30.0;
-
-static BOOTS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\breboot|-reboot|\bapplied\b|\bboots\b|\bis deployed\b"));
-
-static FETCHES: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\bis (switched|upgraded)\b|\bby itself\b"));
+use super::lineage::Lineage;
+use super::scenario::{Scenario, scenarios_of};
 
 /// A step's phrase that names what a scenario starts from.
 static AS_LEFT_BY: LazyLock<Regex> =
@@ -73,36 +27,18 @@ fn regex(literal: &str) -> Regex {
     Regex::new(literal).unwrap()
 }
 
-impl Scenario {
-    /// How long it is likely to take, in steps that only ask something.
-    pub fn weight(&self) -> f64 {
-        let of = |step: &gherkin::Step| {
-            let boot = if BOOTS.is_match(&step.value) {
-                BOOT_WEIGHT
-            } else {
-                0.0
-            };
-            let fetch = if FETCHES.is_match(&step.value) {
-                FETCH_WEIGHT
-            } else {
-                0.0
-            };
-            1.0 + boot + fetch
-        };
-        self.steps.iter().map(of).sum()
-    }
-}
-
 /// All scenarios of all files, in the order of the files.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The scenarios.
-    pub scenarios: Vec<Scenario>,
+    pub(crate) scenarios: Vec<Scenario>,
+    /// Which of them starts from which.
+    pub(crate) lineage: Lineage,
 }
 
 impl Plan {
     /// Lays out the scenarios of parsed files and ties each to the one it starts from.
-    pub fn build(files: &[FeatureFile]) -> (Self, Vec<Problem>) {
+    pub(crate) fn build(files: &[FeatureFile]) -> (Self, Vec<Problem>) {
         let mut plan = Self::default();
         let mut problems = Vec::new();
         let ranges: Vec<_> = files
@@ -119,14 +55,14 @@ impl Plan {
             }
             problems.extend(plan.same_names(file, range.clone()));
             for child in range.clone() {
-                match plan.parent_of(file, child, range.start) {
-                    Ok(Some(parent)) => {
-                        plan.scenarios[child].parent = Some(parent);
-                        plan.scenarios[parent].children += 1;
-                        problems.extend(plan.unknown_machine(file, child));
-                    }
-                    Ok(None) => {}
-                    Err(problem) => problems.push(problem),
+                let parent = plan.parent_of(file, child, range.start);
+                let parent = parent.unwrap_or_else(|problem| {
+                    problems.push(problem);
+                    None
+                });
+                plan.lineage.push(parent);
+                if parent.is_some() {
+                    problems.extend(plan.unknown_machine(file, child));
                 }
             }
             problems.extend(range.filter_map(|parent| plan.lost_by_a_shutdown(file, parent)));
@@ -239,16 +175,16 @@ impl Plan {
         }
     }
 
-    /// A machine taken over that neither the parent nor anything it starts from speaks of.
+    /// A machine taken over that neither the parent nor any of its ancestors has a step for.
     fn unknown_machine(&self, file: &FeatureFile, child: usize) -> Option<Problem> {
         let scenario = &self.scenarios[child];
-        let ancestors = self.ancestors(child);
+        let ancestors = self.lineage.ancestors(child);
         for step in &scenario.steps {
             let Some(found) = AS_LEFT_BY.captures(&step.value) else {
                 continue;
             };
             let machine = format!("\"{}\"", &found[1]);
-            let speaks = |step: &gherkin::Step| {
+            let names_it = |step: &gherkin::Step| {
                 // The parent's name in an "as left by" of its own is no machine.
                 match AS_LEFT_BY.captures(&step.value) {
                     Some(own) => own[1] == found[1],
@@ -257,7 +193,7 @@ impl Plan {
             };
             let known = ancestors
                 .iter()
-                .any(|i| self.scenarios[*i].steps.iter().any(speaks));
+                .any(|i| self.scenarios[*i].steps.iter().any(names_it));
             if !known {
                 let message = format!("\"{}\" leaves no machine {machine}", &found[2]);
                 return Some(
@@ -274,7 +210,8 @@ impl Plan {
     /// with either cannot be what several others start from.
     fn lost_by_a_shutdown(&self, file: &FeatureFile, parent: usize) -> Option<Problem> {
         let scenario = &self.scenarios[parent];
-        if scenario.children < 2 {
+        let forks = self.lineage.forks(parent);
+        if forks < 2 {
             return None;
         }
         let deeds = scenario.steps.iter().filter(|s| s.ty == StepType::When);
@@ -290,8 +227,8 @@ impl Plan {
             Problem::new(
                 &file.path,
                 format!(
-                    "{} scenarios start from \"{}\", which ends with a deployment not yet booted",
-                    scenario.children, scenario.name
+                    "{forks} scenarios start from \"{}\", which ends with a deployment not yet booted",
+                    scenario.name
                 ),
             )
             .at(step.position.line, &file.text)
@@ -299,33 +236,8 @@ impl Plan {
         })
     }
 
-    /// The first scenario of the line a scenario is on: a machine is handed over only where the file has one child.
-    pub fn line_of(&self, index: usize) -> usize {
-        match self.scenarios[index].parent {
-            Some(parent) if self.scenarios[parent].children == 1 => self.line_of(parent),
-            _ => index,
-        }
-    }
-
-    /// What a scenario starts from, nearest first.
-    pub fn ancestors(&self, index: usize) -> Vec<usize> {
-        std::iter::successors(self.scenarios[index].parent, |i| self.scenarios[*i].parent).collect()
-    }
-
-    /// The chosen scenarios with their ancestors, in the order of the files.
-    pub fn choose(&self, selection: &Selection) -> Vec<usize> {
-        let mut chosen = BTreeSet::new();
-        for (index, scenario) in self.scenarios.iter().enumerate() {
-            if selection.takes(scenario) {
-                chosen.insert(index);
-                chosen.extend(self.ancestors(index));
-            }
-        }
-        chosen.into_iter().collect()
-    }
-
     /// What the steps of the chosen scenarios say, by id.
-    pub fn phrases(&self, chosen: &[usize]) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn phrases(&self, chosen: &[usize]) -> BTreeMap<String, Vec<String>> {
         let says = |step: &gherkin::Step| format!("{} {}", step.keyword.trim(), step.value);
         let of = |i: &usize| {
             let scenario = &self.scenarios[*i];
@@ -335,8 +247,14 @@ impl Plan {
         chosen.iter().map(of).collect()
     }
 
+    /// The id of what a scenario starts from.
+    pub(crate) fn parent_id(&self, index: usize) -> Option<&str> {
+        let parent = self.lineage.parent(index)?;
+        Some(&self.scenarios[parent].id)
+    }
+
     /// The chosen scenarios as the record holds them.
-    pub fn planned(&self, chosen: &[usize]) -> Vec<PlannedScenario> {
+    pub(crate) fn planned(&self, chosen: &[usize]) -> Vec<PlannedScenario> {
         let planned = |i: &usize| {
             let s = &self.scenarios[*i];
             PlannedScenario {
@@ -346,100 +264,10 @@ impl Plan {
                 name: s.name.clone(),
                 line: s.line,
                 tags: s.tags.clone(),
-                parent: s.parent.map(|p| self.scenarios[p].id.clone()),
+                parent: self.parent_id(*i).map(str::to_owned),
             }
         };
         chosen.iter().map(planned).collect()
-    }
-}
-
-/// Which scenarios are wanted; those they start from come with them.
-#[derive(Debug, Default)]
-pub struct Selection {
-    /// By tags.
-    pub tags: Option<TagOperation>,
-    /// By a part of the name.
-    pub name: Option<Regex>,
-    /// By file and line; the scenario the line is in. Only for files named here.
-    pub lines: Vec<(String, usize)>,
-}
-
-impl Selection {
-    fn takes(&self, scenario: &Scenario) -> bool {
-        let by_tags = |tags: &TagOperation| tags.eval(&scenario.tags);
-        let by_name = |name: &Regex| name.is_match(&scenario.name);
-        let mut lines = self
-            .lines
-            .iter()
-            .filter(|(path, _)| *path == scenario.path)
-            .peekable();
-        self.tags.as_ref().is_none_or(by_tags)
-            && self.name.as_ref().is_none_or(by_name)
-            && (lines.peek().is_none() || lines.any(|(_, line)| *line == scenario.line))
-    }
-}
-
-fn scenarios_of(file: &FeatureFile) -> Vec<Scenario> {
-    let feature = &file.feature;
-    let own = feature.scenarios.iter().map(|s| (None, s));
-    let ruled = feature
-        .rules
-        .iter()
-        .flat_map(|rule| rule.scenarios.iter().map(move |s| (Some(rule), s)));
-    let all: Vec<_> = own.chain(ruled).collect();
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    for (_, scenario) in &all {
-        *times.entry(&scenario.name).or_default() += 1;
-    }
-    all.iter()
-        .map(|(rule, scenario)| {
-            let backgrounds = [
-                feature.background.as_ref(),
-                rule.and_then(|r| r.background.as_ref()),
-            ];
-            let mut steps: Vec<_> = backgrounds
-                .into_iter()
-                .flatten()
-                .flat_map(|b| b.steps.iter().cloned())
-                .collect();
-            let background = steps.len();
-            steps.extend(scenario.steps.iter().cloned());
-            let mut tags: Vec<String> = feature.tags.clone();
-            tags.extend(rule.iter().flat_map(|r| r.tags.iter().cloned()));
-            tags.extend(scenario.tags.iter().cloned());
-            let tier = if tags.iter().any(|t| t == "container") {
-                Tier::Application
-            } else {
-                Tier::Machine
-            };
-            let line = scenario.position.line;
-            Scenario {
-                id: format!("{}:{line}", file.path),
-                feature: feature.name.clone(),
-                path: file.path.clone(),
-                name: name_of(scenario, times[scenario.name.as_str()]),
-                line,
-                tags,
-                tier,
-                parent: None,
-                children: 0,
-                steps,
-                background,
-            }
-        })
-        .collect()
-}
-
-/// The rows of an outline whose name holds no placeholder share it: their values tell them apart.
-fn name_of(scenario: &gherkin::Scenario, times: usize) -> String {
-    let row = scenario
-        .examples
-        .first()
-        .and_then(|e| e.table.as_ref())
-        .and_then(|t| t.rows.get(1));
-    match row {
-        Some(row) if times > 1 => format!("{} [{}]", scenario.name, row.join(", ")),
-        _ => scenario.name.clone(),
     }
 }
 

@@ -1,38 +1,39 @@
-//! How many lines of scenarios run side by side.
+//! How many storylines run side by side.
 
 /// What the containers and the browser of a scenario that needs no machine take, in MiB.
 const CONTAINERS_MIB: u64 = 1024;
 
-/// How many lines may run side by side.
+/// How many storylines may run side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slots {
-    /// Lines of any kind.
-    pub lines: usize,
+pub(crate) struct Slots {
+    /// Storylines of any kind.
+    pub(crate) storylines: usize,
     /// Whether one more that needs no machine runs beside them.
-    pub aside: bool,
+    pub(crate) aside: bool,
 }
 
 impl Slots {
-    /// One line after the other.
-    pub const ONE: Self = Self {
-        lines: 1,
+    /// One storyline after the other.
+    pub(crate) const ONE: Self = Self {
+        storylines: 1,
         aside: false,
     };
 
-    /// As many lines as are wanted and machines of `each` MiB have room in what is free; one that needs no machine beside
+    /// As many storylines as are wanted and machines of `each` MiB have room in what is free; one that needs no machine beside
     /// them, unless one after the other is wanted.
-    pub fn within(wanted: usize, each: u64, free: Option<u64>) -> Self {
+    pub(crate) fn fit(wanted: usize, each: u64, free: Option<u64>) -> Self {
         let Some(free) = free else {
             return Self {
-                lines: wanted,
+                storylines: wanted,
                 aside: wanted > 1,
             };
         };
         let room = usize::try_from(free / each).unwrap_or(usize::MAX).max(1);
-        let lines = wanted.min(room);
+        let storylines = wanted.min(room);
         Self {
-            lines,
-            aside: lines > 1 && free >= each.saturating_mul(lines as u64) + CONTAINERS_MIB,
+            storylines,
+            aside: storylines > 1
+                && free >= each.saturating_mul(storylines as u64) + CONTAINERS_MIB,
         }
     }
 }
@@ -44,8 +45,8 @@ mod tests {
     #[test]
     fn what_needs_no_machine_has_a_place_of_its_own_where_there_is_memory_for_it() {
         let slots = |wanted, free| {
-            let slots = Slots::within(wanted, 2048, free);
-            (slots.lines, slots.aside)
+            let slots = Slots::fit(wanted, 2048, free);
+            (slots.storylines, slots.aside)
         };
         assert_eq!(slots(2, None), (2, true));
         assert_eq!(slots(2, Some(5120)), (2, true));

@@ -2,14 +2,14 @@
 
 use std::os::unix::process::CommandExt as _;
 
-use crate::cli::Ended;
+use crate::error::CliError;
 
-/// Sees to it that this process has insta's settings in its environment; becomes one that has them when it
-/// has not. In CI and for a release no snapshot is ever written.
+/// Restarts the process with insta's settings in its environment, where it does not have them yet. In CI and for a
+/// release no snapshot is ever written.
 ///
 /// # Errors
-/// When the process cannot become another.
-pub fn settle(release: bool) -> Result<(), Ended> {
+/// When the process cannot be restarted.
+pub(crate) fn configure_insta(release: bool) -> Result<(), CliError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty() && v != "false");
     let update = if release || set("CI") { "no" } else { "new" };
     let root = std::env::current_dir()?;
@@ -25,12 +25,12 @@ pub fn settle(release: bool) -> Result<(), Ended> {
     {
         return Ok(());
     }
-    // Not another command but this one again: setting a variable within a process is unsafe.
+    // Setting a variable within a process is unsafe: the command is run again.
     let error = std::process::Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .envs(wanted)
         .exec();
-    Err(Ended::Error(format!(
-        "cannot start bootproof anew: {error}"
+    Err(CliError::Failure(format!(
+        "cannot restart bootproof: {error}"
     )))
 }

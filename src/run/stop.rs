@@ -1,74 +1,74 @@
-//! Being asked to end: once to wind down, twice to leave at once.
+//! Requests to stop: the first winds the run down, the second ends it at once.
 
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// What asks when a run's budget is used up, where else a signal's name stands.
-pub const BUDGET: &str = "its budget";
+/// The cause of a request to stop when the run's budget is used up; else it is a signal's name.
+pub(crate) const BUDGET: &str = "its budget";
 
-/// `timeout`, `sudo` and CI runners signal a process and then its group: what comes this soon is the same request.
+/// `timeout`, `sudo` and CI runners signal a process and then its group: a second signal this soon is the same request.
 const ECHO: Duration = Duration::from_millis(300);
 
-/// How urgently, and by what.
+/// How often a stop was requested, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Asked {
+pub(crate) struct StopRequest {
     /// How many times.
-    pub times: u32,
+    pub(crate) times: u32,
     /// The first signal's name, or [`BUDGET`] when there was none.
-    pub by: &'static str,
+    pub(crate) by: &'static str,
 }
 
-/// A view on whether the run was asked to end. Clones see the same.
+/// The receiving end. Clones see the same requests.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Asked>);
+pub(crate) struct StopSignal(watch::Receiver<StopRequest>);
 
-/// The other end: whoever holds it asks.
+/// The sending end.
 #[derive(Debug, Clone)]
-pub struct Ask(watch::Sender<Asked>);
+pub(crate) struct StopSender(watch::Sender<StopRequest>);
 
-/// A pair of both.
-pub fn pair() -> (Ask, Stop) {
-    let (tx, rx) = watch::channel(Asked::default());
-    (Ask(tx), Stop(rx))
+/// Both ends.
+pub(crate) fn channel() -> (StopSender, StopSignal) {
+    let (tx, rx) = watch::channel(StopRequest::default());
+    (StopSender(tx), StopSignal(rx))
 }
 
-impl Ask {
-    /// Asks once more.
-    pub fn ask(&self, by: &'static str) {
-        self.0.send_modify(|asked| {
-            asked.times += 1;
-            if asked.times == 1 || asked.by == BUDGET {
-                asked.by = by;
+impl StopSender {
+    /// Requests a stop once more.
+    pub(crate) fn request(&self, by: &'static str) {
+        self.0.send_modify(|request| {
+            request.times += 1;
+            if request.times == 1 || request.by == BUDGET {
+                request.by = by;
             }
         });
     }
 }
 
-impl Stop {
-    /// What was asked so far.
-    pub fn asked(&self) -> Option<Asked> {
-        let asked = *self.0.borrow();
-        (asked.times > 0).then_some(asked)
+impl StopSignal {
+    /// What was requested so far.
+    pub(crate) fn request(&self) -> Option<StopRequest> {
+        let request = *self.0.borrow();
+        (request.times > 0).then_some(request)
     }
 
-    /// Waits until it was asked this many times. Never ends when no one can ask any more.
-    pub async fn times(&self, times: u32) -> Asked {
+    /// Waits until a stop was requested this many times; for ever when there is no sender any more.
+    pub(crate) async fn requested(&self, times: u32) -> StopRequest {
         let mut rx = self.0.clone();
-        let asked = rx.wait_for(|asked| asked.times >= times).await;
-        match asked.map(|asked| *asked) {
-            Ok(asked) => asked,
+        let request = rx.wait_for(|request| request.times >= times).await;
+        match request.map(|request| *request) {
+            Ok(request) => request,
             Err(_) => std::future::pending().await,
         }
     }
 }
 
-/// Has Ctrl-C, SIGTERM and SIGHUP ask from now on.
+/// Has Ctrl-C, SIGTERM and SIGHUP request a stop from now on.
 ///
 /// # Errors
 /// When the system refuses a handler.
-pub fn listen(ask: Ask) -> std::io::Result<()> {
+pub(crate) fn listen(sender: StopSender) -> std::io::Result<()> {
     let mut int = signal(SignalKind::interrupt())?;
     let mut term = signal(SignalKind::terminate())?;
     let mut hup = signal(SignalKind::hangup())?;
@@ -81,7 +81,7 @@ pub fn listen(ask: Ask) -> std::io::Result<()> {
                 _ = hup.recv() => "SIGHUP",
             };
             if last.is_none_or(|last| last.elapsed() > ECHO) {
-                ask.ask(by);
+                sender.request(by);
             }
             last = Some(Instant::now());
         }

@@ -1,18 +1,22 @@
 //! `bootproof report DIR...`: reports of runs that are over, whichever way they ended.
 
 use bootproof_record::problem::Problem;
+use bootproof_report::merge::Report;
+use bootproof_report::verdict::headline;
+use bootproof_report::{files, reading};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::cli::{Ended, Format, Formatted, complain, runtime, say, say_json};
+use crate::cli::build_runtime;
+use crate::cli::format::{Format, FormatArgs, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::merge::Report;
-use crate::report::verdict::headline;
-use crate::report::{files, pdf, reading};
+use crate::output::{print, print_error};
+use crate::print_pdf::print_pdf;
 
 /// What is to be rendered.
 #[derive(Debug, Args)]
-pub struct Render {
+pub(crate) struct Render {
     /// Run folders; several become one report, in which the later run's verdict on a scenario counts
     #[arg(value_name = "DIR", required = true)]
     pub(super) runs: Vec<Utf8PathBuf>,
@@ -23,7 +27,7 @@ pub struct Render {
     #[arg(long)]
     pdf: bool,
     #[command(flatten)]
-    formatted: Formatted,
+    format: FormatArgs,
 }
 
 impl Render {
@@ -41,23 +45,23 @@ impl Render {
     ///
     /// # Errors
     /// When a run cannot be read, they do not go together, or a report cannot be written.
-    pub fn execute(self) -> Result<Exit, Ended> {
+    pub(crate) fn execute(self) -> Result<Exit, CliError> {
         let several = self.runs.len() > 1;
         let (runs, problems): (Vec<_>, Vec<_>) = self
             .runs
             .iter()
-            .map(|given| reading::run(given))
+            .map(|given| reading::read_run(given))
             .partition(Result::is_ok);
         let problems: Vec<Problem> = problems.into_iter().filter_map(Result::err).collect();
         if !problems.is_empty() {
-            return Err(Ended::Problems(problems));
+            return Err(CliError::Problems(problems));
         }
         let report = Report::merge(runs.into_iter().filter_map(Result::ok).collect())
-            .map_err(Ended::Problems)?;
-        let json = self.formatted.format == Format::Json;
+            .map_err(CliError::Problems)?;
+        let json = self.format.format == Format::Json;
         let out = self.place(&report, json && !self.pdf)?;
         for warning in &report.summary.warnings {
-            complain(&format!("warning: {warning}"));
+            print_error(&format!("warning: {warning}"));
         }
         let mut failures = Vec::new();
         let mut paths = Vec::new();
@@ -66,33 +70,33 @@ impl Render {
             paths = written.paths;
             failures = written.failures;
             if self.pdf {
-                match runtime()?.block_on(pdf::print(out)) {
+                match build_runtime()?.block_on(print_pdf(out)) {
                     Ok(pdf) => paths.push(pdf),
                     Err(why) => failures.push(why),
                 }
             }
             if several && !json {
-                failures.extend(files::tell_github(&report).err());
+                failures.extend(files::publish_to_github(&report).err());
             }
         }
         if json {
-            say_json(&report.summary)?;
+            print_json(&report.summary)?;
         } else {
             let outcome = headline(&report.summary);
-            say(&format!("{}: {}", outcome.word, outcome.sentence));
+            print(&format!("{}: {}", outcome.word, outcome.sentence));
             for path in &paths {
-                say(path.as_str());
+                print(path.as_str());
             }
         }
         if failures.is_empty() {
             Ok(Exit::Passed)
         } else {
-            Err(Ended::Error(failures.join("\nerror: ")))
+            Err(CliError::Failure(failures.join("\nerror: ")))
         }
     }
 
-    /// Where the files go; nowhere for a program that asked for no folder.
-    fn place(&self, report: &Report, only_print: bool) -> Result<Option<Utf8PathBuf>, Ended> {
+    /// The folder of the files; none for a program that gave no folder.
+    fn place(&self, report: &Report, only_print: bool) -> Result<Option<Utf8PathBuf>, CliError> {
         let Some(out) = &self.out else {
             if only_print {
                 return Ok(None);

@@ -11,27 +11,27 @@ use super::id_of;
 use crate::run::panics::text_of;
 
 /// A writer whose output is the record.
-pub(super) struct Record {
+pub(super) struct RecordWriter {
     recorder: Recorder,
-    open: HashMap<String, Open>,
-    /// Scenarios an earlier attempt of which did not pass.
-    stumbled: HashSet<String>,
+    running: HashMap<String, RunningScenario>,
+    /// Scenarios an earlier attempt of which did not pass: another attempt that passes is flaky.
+    failed_before: HashSet<String>,
 }
 
 /// A scenario under way.
-struct Open {
+struct RunningScenario {
     began: Instant,
     step: usize,
     step_began: Instant,
     failure: Option<(Verdict, String)>,
 }
 
-impl Record {
+impl RecordWriter {
     pub(super) fn new(recorder: Recorder) -> Self {
         Self {
             recorder,
-            open: HashMap::new(),
-            stumbled: HashSet::new(),
+            running: HashMap::new(),
+            failed_before: HashSet::new(),
         }
     }
 
@@ -39,9 +39,9 @@ impl Record {
         let recorder = self.recorder.for_scenario(id);
         if matches!(event, Scenario::Started) {
             let now = Instant::now();
-            self.open.insert(
+            self.running.insert(
                 id.to_owned(),
-                Open {
+                RunningScenario {
                     began: now,
                     step: 0,
                     step_began: now,
@@ -51,16 +51,16 @@ impl Record {
             recorder.record(Evidence::ScenarioStarted { attempt });
             return;
         }
-        let Some(open) = self.open.get_mut(id) else {
+        let Some(running) = self.running.get_mut(id) else {
             return;
         };
         match event {
             Scenario::Background(step, event) | Scenario::Step(step, event) => {
-                open.step(&recorder, &step, event);
+                running.step(&recorder, &step, event);
             }
             Scenario::Hook(_, Hook::Failed(_, info)) => {
-                let failure = sort(&text_of(&*info));
-                open.failure.get_or_insert(failure);
+                let failure = parse_verdict(&text_of(&*info));
+                running.failure.get_or_insert(failure);
             }
             Scenario::Finished => self.finished(id, &recorder),
             Scenario::Started | Scenario::Hook(..) | Scenario::Log(_) => {}
@@ -68,15 +68,15 @@ impl Record {
     }
 
     fn finished(&mut self, id: &str, recorder: &Recorder) {
-        let Some(open) = self.open.remove(id) else {
+        let Some(running) = self.running.remove(id) else {
             return;
         };
-        let (verdict, reason) = match open.failure {
+        let (verdict, reason) = match running.failure {
             Some((verdict, reason)) => {
-                self.stumbled.insert(id.to_owned());
+                self.failed_before.insert(id.to_owned());
                 (verdict, Some(reason))
             }
-            None if self.stumbled.contains(id) => (
+            None if self.failed_before.contains(id) => (
                 Verdict::Flaky,
                 Some("it passed only on a repeat".to_owned()),
             ),
@@ -85,12 +85,12 @@ impl Record {
         recorder.record(Evidence::ScenarioFinished {
             verdict,
             reason,
-            seconds: open.began.elapsed().as_secs_f64(),
+            seconds: running.began.elapsed().as_secs_f64(),
         });
     }
 }
 
-impl Open {
+impl RunningScenario {
     fn step<W>(&mut self, recorder: &Recorder, step: &gherkin::Step, event: Step<W>) {
         let index = self.step;
         let (verdict, message) = match event {
@@ -125,34 +125,35 @@ impl Open {
     }
 }
 
-impl<W> Writer<W> for Record {
+impl<W> Writer<W> for RecordWriter {
     type Cli = cli::Empty;
 
     async fn handle_event(&mut self, event: parser::Result<Event<Cucumber<W>>>, _: &cli::Empty) {
         let Ok(event) = event else { return };
-        if let Cucumber::Feature(feature, Feature::Scenario(scenario, happened)) =
+        if let Cucumber::Feature(feature, Feature::Scenario(scenario, retryable)) =
             event.into_inner()
         {
             let id = id_of(&feature, &scenario);
-            let repeat = happened.retries.map_or(0, |r| r.current);
+            let repeat = retryable.retries.map_or(0, |r| r.current);
             let attempt = u32::try_from(repeat).unwrap_or(u32::MAX - 1) + 1;
-            self.scenario(&id, attempt, happened.event);
+            self.scenario(&id, attempt, retryable.event);
         }
     }
 }
 
 /// Our runner emits a scenario's events in order, and the record keeps several apart by their ids.
-impl cucumber::writer::Normalized for Record {}
+impl cucumber::writer::Normalized for RecordWriter {}
 
-/// Whose fault a step's failure is, and what it says.
+/// The verdict of a step's failure, and its message.
 pub(super) fn read_failure(error: &StepError) -> (Verdict, String) {
     match error {
-        StepError::Panic(payload) => sort(&text_of(&**payload)),
+        StepError::Panic(payload) => parse_verdict(&text_of(&**payload)),
         other => (Verdict::Error, other.to_string()),
     }
 }
 
-fn sort(text: &str) -> (Verdict, String) {
+/// Takes the verdict off the beginning of a message; a message without one is an error.
+fn parse_verdict(text: &str) -> (Verdict, String) {
     let words = [
         ("failed: ", Verdict::Failed),
         ("error: ", Verdict::Error),

@@ -19,12 +19,12 @@ struct Small {
 struct Log(Rc<RefCell<Vec<String>>>);
 
 impl Stage<Small> for Log {
-    fn enter(&self, world: &mut Small, begin: Begin) {
-        world.entered = Some(begin.scenario.name.clone());
-        let from = begin.parent.unwrap_or_default();
+    fn enter(&self, world: &mut Small, start: ScenarioStart) {
+        world.entered = Some(start.scenario.name.clone());
+        let from = start.parent.unwrap_or_default();
         self.0.borrow_mut().push(format!(
             "enter {} {} {from}",
-            begin.scenario.name, begin.attempt
+            start.scenario.name, start.attempt
         ));
     }
 
@@ -96,7 +96,7 @@ impl Ran {
     }
 }
 
-async fn run_with(text: &str, rules: Rules, stop: stop::Stop) -> Ran {
+async fn run_with(text: &str, rules: Rules, stop: stop::StopSignal) -> Ran {
     let (files, problems) = features::parse(&[Source {
         path: "a.feature".to_owned(),
         text: Arc::from(text),
@@ -105,7 +105,7 @@ async fn run_with(text: &str, rules: Rules, stop: stop::Stop) -> Ran {
     let (plan, problems) = Plan::build(&files);
     assert!(problems.is_empty(), "{problems:?}");
     let all: Vec<usize> = (0..plan.scenarios.len()).collect();
-    let chosen = chosen(&plan, &all, &BTreeMap::new(), |s| {
+    let chosen = resolve(&plan, &all, &BTreeMap::new(), |s| {
         s.tags
             .contains(&"no".to_owned())
             .then(|| "no machine here".to_owned())
@@ -133,23 +133,23 @@ async fn run_with(text: &str, rules: Rules, stop: stop::Stop) -> Ran {
     }
 }
 
-fn lines(lines: usize) -> Slots {
+fn storylines(storylines: usize) -> Slots {
     Slots {
-        lines,
+        storylines,
         aside: false,
     }
 }
 
 fn rules() -> Rules {
     Rules {
-        slots: lines(1),
+        slots: storylines(1),
         retries: 0,
         budget: Duration::from_secs(60),
     }
 }
 
 async fn run_all(text: &str) -> Ran {
-    let (_ask, stop) = stop::pair();
+    let (_sender, stop) = stop::channel();
     run_with(text, rules(), stop).await
 }
 
@@ -239,13 +239,13 @@ async fn a_panic_of_the_harness_says_nothing_of_the_product() {
 
 #[tokio::test]
 async fn a_stop_cuts_the_step_and_still_ends_the_world() {
-    let (ask, stop) = stop::pair();
+    let (sender, stop) = stop::channel();
     let text = chain("it hangs");
     let watched = run_with(&text, rules(), stop);
     let ask_soon = async {
         tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        ask.ask("SIGTERM");
+        sender.request("SIGTERM");
     };
     let (ran, ()) = tokio::join!(watched, ask_soon);
     assert_eq!(
@@ -258,7 +258,7 @@ async fn a_stop_cuts_the_step_and_still_ends_the_world() {
 
 #[tokio::test]
 async fn a_budget_ends_a_scenario_that_hangs() {
-    let (_ask, stop) = stop::pair();
+    let (_sender, stop) = stop::channel();
     let began = Instant::now();
     let rules = Rules {
         budget: Duration::from_millis(80),
@@ -271,7 +271,7 @@ async fn a_budget_ends_a_scenario_that_hangs() {
 
 #[tokio::test]
 async fn a_repeat_that_passes_is_flaky_and_starts_from_the_root() {
-    let (_ask, stop) = stop::pair();
+    let (_sender, stop) = stop::channel();
     let rules = Rules {
         retries: 1,
         ..rules()
@@ -307,9 +307,9 @@ async fn the_record_holds_a_steps_start_before_its_work() {
 
 #[tokio::test]
 async fn two_jobs_run_side_by_side() {
-    let (ask, stop) = stop::pair();
+    let (sender, stop) = stop::channel();
     let rules = Rules {
-        slots: lines(2),
+        slots: storylines(2),
         ..rules()
     };
     let text =
@@ -317,7 +317,7 @@ async fn two_jobs_run_side_by_side() {
     let watched = run_with(text, rules, stop);
     let ask_soon = async {
         tokio::time::sleep(Duration::from_millis(80)).await;
-        ask.ask("SIGINT");
+        sender.request("SIGINT");
     };
     let (ran, ()) = tokio::join!(watched, ask_soon);
     assert_eq!(ran.verdict(4).unwrap().0, Verdict::Passed);
@@ -333,8 +333,12 @@ fn what_has_not_run_before_is_taken_for_as_long_as_its_steps() {
     let (plan, _) = Plan::build(&files);
     let costs = |seconds: &[(&str, f64)]| {
         let seconds = seconds.iter().map(|(id, s)| ((*id).to_owned(), *s));
-        let chosen = chosen(&plan, &[0, 1, 2, 3], &seconds.collect(), |_| None);
-        chosen.iter().map(|c| c.node.cost).collect::<Vec<_>>()
+        let chosen = resolve(&plan, &[0, 1, 2, 3], &seconds.collect(), |_| None);
+        chosen
+            .scenarios
+            .iter()
+            .map(|c| c.node.cost)
+            .collect::<Vec<_>>()
     };
     assert_eq!(costs(&[]), [2.0, 4.0, 2.0, 2.0]);
     // 30 s in 6 steps.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::run::features::{self, Source};
+use crate::run::select::Selection;
 
 fn build(texts: &[&str]) -> (Plan, Vec<Problem>) {
     let sources: Vec<_> = texts
@@ -41,9 +42,9 @@ fn choosing_a_scenario_chooses_its_ancestors() {
         name: Some(Regex::new("Fixed").unwrap()),
         ..Selection::default()
     };
-    assert_eq!(plan.choose(&selection), [0, 1, 2]);
-    assert_eq!(plan.ancestors(2), [1, 0]);
-    assert_eq!(plan.scenarios[0].children, 1);
+    assert_eq!(selection.choose(&plan), [0, 1, 2]);
+    assert_eq!(plan.lineage.ancestors(2), [1, 0]);
+    assert_eq!(plan.lineage.forks(0), 1);
 }
 
 #[test]
@@ -53,8 +54,8 @@ fn tags_are_the_features_and_the_scenarios_own() {
         tags: Some(tags.parse().unwrap()),
         ..Selection::default()
     };
-    assert_eq!(plan.choose(&selection("@homepage and @wrong")), [0, 1]);
-    assert_eq!(plan.choose(&selection("not @homepage")), [] as [usize; 0]);
+    assert_eq!(selection("@homepage and @wrong").choose(&plan), [0, 1]);
+    assert_eq!(selection("not @homepage").choose(&plan), [] as [usize; 0]);
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn a_line_chooses_one_scenario_of_its_file() {
         lines: vec![("features/0.feature".to_owned(), 8)],
         ..Selection::default()
     };
-    assert_eq!(plan.choose(&selection), [0, 1]);
+    assert_eq!(selection.choose(&plan), [0, 1]);
 }
 
 fn only(problems: &[Problem]) -> &Problem {
@@ -161,7 +162,7 @@ fn a_staged_deployment_cannot_be_shared_by_several() {
 #[test]
 fn container_scenarios_need_no_machine() {
     let (plan, _) = build(&["@container\nFeature: a\n  Scenario: b\n    Given c\n"]);
-    assert_eq!(plan.scenarios[0].tier, Tier::Application);
+    assert!(!plan.scenarios[0].needs_machine);
 }
 
 #[test]
