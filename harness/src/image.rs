@@ -188,7 +188,11 @@ impl Images {
     async fn division(&self, organisation: &str) -> Result<Option<Registry>, ImageError> {
         let shared = self.0.profile.bases.keys();
         let shared: Vec<String> = shared.map(|r| untagged(r).to_owned()).collect();
-        Ok(self.0.registry.within(organisation, &shared).await?)
+        Ok(self
+            .0
+            .registry
+            .with_namespace(organisation, &shared)
+            .await?)
     }
 
     /// The registry they are pushed to.

@@ -200,7 +200,7 @@ async fn the_registry_lets_only_the_run_in() {
     let host = Host::new();
     let run = host.run();
     let registry = Registry::start(&run, &host.podman()).await.unwrap();
-    let address = registry.place().host.clone();
+    let address = registry.location().host.clone();
     let wrong = host.path("wrong.json");
     let forged = base64::engine::general_purpose::STANDARD.encode("bootproof:wrong");
     let forged = serde_json::json!({ "auths": { &address: { "auth": forged } } });

@@ -1,6 +1,6 @@
 //! What a run says of the candidates of a release, and why it says nothing: computed from the record alone.
 
-use bootproof_harness::registry::Place;
+use bootproof_harness::registry::RegistryLocation;
 use bootproof_record::{SignOff, SourceTree, Verdict};
 
 use super::candidates::{Candidate, candidates};
@@ -81,12 +81,12 @@ fn subject_name(reference: &str, registry: Option<&str>) -> String {
     let Some((host, organisation)) = registry.and_then(|name| name.split_once('/')) else {
         return reference.to_owned();
     };
-    let place = Place {
+    let location = RegistryLocation {
         host: host.to_owned(),
         organisation: Some(organisation.to_owned()),
-        ..Place::default()
+        ..RegistryLocation::default()
     };
-    place.real(reference)
+    location.real(reference)
 }
 
 /// Every reason for which nothing may be signed.

@@ -9,7 +9,7 @@ use bootproof_record::secret::{Secret, redact};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::Mutex;
 
-use super::query::{Ping, Trust};
+use super::ping::{Ping, Trust};
 use super::{RegistryError, USER, tls};
 use crate::exec::{Cmd, Daemon};
 use crate::ledger::{EntryId, PortLease, PortRange, Ports, Resource};
