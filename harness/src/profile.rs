@@ -4,6 +4,7 @@
 //! itself. What stands in the file is *asked*; a [`Profile`] has been checked and is what is meant.
 
 mod asked;
+mod containerfiles;
 mod digest;
 mod error;
 mod redact;
@@ -22,9 +23,8 @@ pub use digest::Digester;
 pub use error::ProfileError;
 pub use redact::Redaction;
 
-use crate::containerfile;
 use crate::picture::Tolerance;
-use crate::registry::{REGISTRY_NAME, reference, untagged};
+use crate::registry::{reference, untagged};
 
 /// The number of the profile schema.
 pub const PROFILE_SCHEMA: u32 = 1;
@@ -340,56 +340,6 @@ impl Profile {
             .chain(&release.build_args)
             .map(|(name, value)| (name.clone(), resolve::fill(value, release)))
             .collect()
-    }
-
-    /// What is wrong with the Containerfiles of its images.
-    #[must_use]
-    pub fn check_containerfiles(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for image in self.images.values() {
-            let file = match std::fs::read_to_string(&image.containerfile) {
-                Ok(text) => containerfile::parse(&image.containerfile, &text),
-                Err(error) => Err(vec![
-                    Source::new(&image.containerfile, "")
-                        .problem_in_all(format!("cannot read it: {error}")),
-                ]),
-            };
-            match file {
-                Ok(file) => {
-                    problems.extend(containerfile::check(&file, &image.context));
-                    problems.extend(self.check_froms(image, &file));
-                }
-                Err(found) => problems.extend(found),
-            }
-        }
-        problems
-    }
-
-    /// A `FROM` under the one name must be an image or a base of the profile.
-    fn check_froms(
-        &self,
-        image: &ImageSpec,
-        file: &containerfile::Containerfile,
-    ) -> Option<Problem> {
-        [ReleaseName::Old, ReleaseName::New]
-            .into_iter()
-            .flat_map(|release| file.froms(&self.build_args(image, release)))
-            .find(|from| {
-                from.image.starts_with(&format!("{REGISTRY_NAME}/"))
-                    && self.image_of(&from.image).is_none()
-                    && !self.bases.contains_key(&from.image)
-            })
-            .map(|from| {
-                file.source
-                    .problem(
-                        from.span,
-                        format!(
-                            "{} is neither an image nor a base of the profile",
-                            from.image
-                        ),
-                    )
-                    .help(format!("declare it in {}", self.source.file))
-            })
     }
 }
 

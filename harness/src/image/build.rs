@@ -8,7 +8,7 @@ use bootproof_record::{Event, Recorder, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{BuildOptions, Built, ImageError, Images, file_error};
-use crate::containerfile::{self, Containerfile};
+use crate::containerfile::{self, Containerfile, Instruction};
 use crate::exec::{Cmd, ExecError, Output};
 use crate::profile::{ImageSpec, ReleaseName};
 use crate::registry::{REGISTRY_NAME, untagged};
@@ -75,15 +75,15 @@ impl Images {
 
     /// The digests of what an updated image is built from: another storyline's may stand on others.
     async fn standing_on(&self, asked: &Asked<'_>) -> Vec<String> {
-        let text = std::fs::read_to_string(asked.file).unwrap_or_default();
+        let bytes = std::fs::read(asked.file).unwrap_or_default();
         // One that is no Containerfile is told when it is built.
-        let Ok(file) = containerfile::parse(asked.file, &text) else {
+        let Ok(file) = containerfile::parse(asked.file, &bytes) else {
             return Vec::new();
         };
         let mut digests = Vec::new();
-        for from in file.froms(&asked.args) {
-            let digest = self.own_digest(&from.image).await;
-            digests.push(digest.unwrap_or_else(|| from.image.clone()));
+        for image in file.images(&asked.args) {
+            let digest = self.own_digest(&image.name).await;
+            digests.push(digest.unwrap_or(image.name));
         }
         digests
     }
@@ -102,23 +102,23 @@ impl Images {
         turns.entry(name.to_owned()).or_default().clone()
     }
 
-    /// A Containerfile whose `FROM`s under the one name say the digest: in podman's storage a name with a tag stands for one
+    /// A Containerfile whose images under the one name say the digest: in podman's storage a name with a tag stands for one
     /// image at a time, and other storylines move it.
     async fn pinned(
         &self,
         file: &Containerfile,
         args: &BTreeMap<String, String>,
     ) -> Result<tempfile::NamedTempFile, ImageError> {
-        let mut text = file.source.text.to_string();
-        for from in file.froms(args).iter().rev() {
+        let mut edits = Vec::new();
+        for image in file.images(args) {
             // One that is not there is podman's to complain of, with its line.
-            if let Some(digest) = self.own_digest(&from.image).await {
-                let pinned = format!("{}@{digest}", untagged(&from.image));
-                text.replace_range(from.span.clone(), &pinned);
+            if let Some(digest) = self.own_digest(&image.name).await {
+                edits.push((image.span, format!("{}@{digest}", untagged(&image.name))));
             }
         }
         let temp = tempfile::NamedTempFile::new().map_err(file_error("Containerfile".into()))?;
-        std::fs::write(temp.path(), text).map_err(file_error("Containerfile".into()))?;
+        std::fs::write(temp.path(), file.edited(edits))
+            .map_err(file_error("Containerfile".into()))?;
         Ok(temp)
     }
 
@@ -142,8 +142,8 @@ impl Images {
             fresh,
         } = asked;
         let name = spec.name.as_str();
-        let text = std::fs::read_to_string(path).map_err(file_error(path))?;
-        let file = containerfile::parse(path, &text).map_err(ImageError::Containerfile)?;
+        let bytes = std::fs::read(path).map_err(file_error(path))?;
+        let file = containerfile::parse(path, &bytes).map_err(ImageError::Containerfile)?;
         for needed in file.needs(&args) {
             self.ensure_base(&needed, recorder).await?;
         }
@@ -317,14 +317,21 @@ fn step(line: &str) -> Option<(usize, usize, &str)> {
     Some((stage, number, instruction))
 }
 
-/// The line of a stage's step. Steps are counted from the stage's `FROM`.
+/// The line of a stage's step. Steps are counted from the stage's `FROM`; what stands before the first one, but for its
+/// `ARG`s, counts as a stage as well, and is left out.
 fn line_of(file: &Containerfile, stage: usize, number: usize) -> Option<usize> {
+    let is_from = |it: &Instruction| it.keyword == "FROM";
+    let first = file.instructions.iter().position(is_from)?;
+    let before = &file.instructions[..first];
+    let unused = before.iter().any(|it| it.keyword != "ARG");
     let starts = file
         .instructions
         .iter()
         .enumerate()
-        .filter(|(_, i)| i.keyword == "FROM");
-    let (start, _) = starts.into_iter().nth(stage.checked_sub(1)?)?;
+        .filter(|(_, it)| is_from(it));
+    let (start, _) = starts
+        .into_iter()
+        .nth(stage.checked_sub(1 + usize::from(unused))?)?;
     let instruction = file.instructions.get(start + number.checked_sub(1)?)?;
     Some(instruction.line)
 }
@@ -406,6 +413,19 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("exit status 1"), "{text}");
+    }
+
+    #[test]
+    fn what_stands_before_the_first_from_is_a_stage_for_podman() {
+        let text = "ARG A=1\nMAINTAINER The Team\nLABEL a=b\nFROM x\nRUN true\nRUN false\n";
+        let file = containerfile::parse("C".into(), text).unwrap();
+        assert_eq!(line_of(&file, 2, 3), Some(6));
+        assert_eq!(line_of(&file, 1, 1), None);
+        let file = containerfile::parse(
+            "C".into(),
+            &text.replace("MAINTAINER The Team\nLABEL a=b\n", ""),
+        );
+        assert_eq!(line_of(&file.unwrap(), 1, 3), Some(4));
     }
 
     #[test]

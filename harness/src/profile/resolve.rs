@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use toml::Spanned;
 
 use super::asked::{self, Asked};
+use super::containerfiles::LOCALHOST;
 use super::{
     BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSpec, Profile, Redaction, Release,
     ReleaseName, UpdateSpec, WebSpec, units,
@@ -319,7 +320,15 @@ impl Resolver<'_> {
     ) {
         let reference = base.get_ref();
         let Some(path) = reference.strip_prefix(&format!("{REGISTRY_NAME}/")) else {
-            if !reference.contains('/') || reference.contains(char::is_whitespace) {
+            if reference.starts_with(LOCALHOST) {
+                self.wrong_with(
+                    base.span(),
+                    format!(
+                        "{reference:?} is in no registry: it is a name of podman's own storage"
+                    ),
+                    "REGISTRY/PATH:TAG",
+                );
+            } else if !reference.contains('/') || reference.contains(char::is_whitespace) {
                 self.wrong_with(
                     base.span(),
                     format!("{reference:?} is not a full image reference"),

@@ -269,7 +269,7 @@ fn all_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn a_from_that_nobody_makes_is_found_without_podman() {
+fn a_from_that_the_profile_does_not_make_is_found_without_podman() {
     let lab = Lab::new(GOOD);
     lab.write(
         "pages/Containerfile",
@@ -279,6 +279,46 @@ fn a_from_that_nobody_makes_is_found_without_podman() {
     let problems = profile.check_containerfiles();
     assert_eq!(problems.len(), 1);
     assert_eq!((problems[0].line, problems[0].column), (Some(2), Some(6)));
+}
+
+#[test]
+fn an_image_that_no_registry_can_have_is_found_without_podman() {
+    let lab = Lab::new(GOOD);
+    let check = |text: &str| {
+        lab.write("pages/Containerfile", text);
+        let profile = Profile::load(lab.path()).unwrap();
+        let problems = profile.check_containerfiles().into_iter();
+        let lines =
+            problems.map(|it| format!("{} {:?} {}", it.line.unwrap(), it.severity, it.message));
+        lines.collect::<Vec<_>>()
+    };
+    let (none, local) = (
+        "COPY --from=registry.bootproof.test/demolab/sow /a /a",
+        "localhost/agent:1",
+    );
+    assert_eq!(
+        check(&format!("FROM {local}\n{none}\n")),
+        [
+            format!("1 Error {local} is in no registry: it is a name of podman's own storage"),
+            "2 Error registry.bootproof.test/demolab/sow is neither an image nor a base of the profile".to_owned(),
+        ]
+    );
+    assert_eq!(
+        check("FROM quay.io/$TEAM/server:1\n"),
+        ["1 Error nothing gives TEAM a value"]
+    );
+    assert_eq!(
+        check("ARG PARENT\n# c\nFROM ${PARENT}\n"),
+        ["3 Error PARENT is empty"]
+    );
+    assert_eq!(
+        check("ARG KIND\nFROM quay.io/team/server${KIND}\n"),
+        [""; 0]
+    );
+    assert_eq!(
+        check("FROM quay.io/team/server$KIND\n"),
+        ["1 Warning nothing gives KIND a value"]
+    );
 }
 
 #[test]
