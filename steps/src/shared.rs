@@ -140,7 +140,7 @@ impl Shared {
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
             // What stays costs room, and nothing else.
-            if let Err(error) = images.remove_spent().await {
+            if let Err(error) = images.remove_garbage().await {
                 self.run.recorder.record(Event::Warning {
                     message: format!(
                         "what this run built of updates stays in podman's storage: {error}"
