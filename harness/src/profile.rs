@@ -110,7 +110,7 @@ pub struct Profile {
     pub update: UpdateSpec,
     /// The command that lists the installed packages with their versions, one on a line.
     pub packages: Vec<String>,
-    /// What the database does after a rollback of the release; `None` where nobody has looked.
+    /// What the database does after a rollback of the release; `None` where that is not known.
     pub after_rollback: Option<AfterRollback>,
     /// What of a snapshot is not compared, in order.
     pub redactions: Vec<Redaction>,

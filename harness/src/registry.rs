@@ -99,9 +99,9 @@ impl Registry {
         })
     }
 
-    /// The run's own registry once more, its images below an organisation, so that others may move the same tags, and
-    /// with an address of its own for guests, so that it can go down for them alone. `shared` images are the same for all. `None` for the user's own, which cannot be divided: many registries know
-    /// no repositories below an organisation's.
+    /// A second server over the same images, which lie below a namespace of their own: each storyline moves its own tags, and
+    /// takes its server down for its guests alone. `shared` images are the same for all. `None` for the user's own registry:
+    /// many know no repositories below an organisation's.
     ///
     /// # Errors
     /// When its files cannot be made, or its server does not start.
@@ -143,7 +143,7 @@ impl Registry {
     /// The user's own registry. Nothing is started; it must answer.
     ///
     /// # Errors
-    /// When nothing that is a registry answers, or its certificate is by nobody who is trusted.
+    /// When nothing that is a registry answers, or its certificate is by no authority that is trusted.
     pub async fn remote(
         run: &Run,
         podman: &Podman,
@@ -223,7 +223,7 @@ impl Registry {
         }
     }
 
-    /// Every request the run's own registry got from guests, and what it said while it ran; `None` for the user's own.
+    /// The log of the run's own registry, with every request that it got from guests; `None` for the user's own.
     #[must_use]
     pub fn access_log(&self) -> Option<&Utf8Path> {
         match &self.kind {
@@ -249,8 +249,7 @@ impl Registry {
         }
     }
 
-    /// Whether machines can still read from it: one that ended by itself is nobody's fault but the host's. One that was
-    /// taken down on purpose is as it should be.
+    /// Checks that machines can still read from it. One that was taken down on purpose is as it should be.
     ///
     /// # Errors
     /// When it has ended, or does not answer.

@@ -238,7 +238,7 @@ impl Shared {
             .await
             .map_err(|e| StepError::sorted(&e, true))?;
         let range = PortRange::from_env().map_err(|e| StepError::sorted(&e, true))?;
-        let ports = Ports::new(&self.run.dirs.state, range);
+        let ports = Ports::new(range);
         let machines = Machines::new(self.run.clone(), hypervisor, ports)
             .map_err(|e| StepError::sorted(&e, true))?;
         Ok(machines.showing(self.pages.clone()))

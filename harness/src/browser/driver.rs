@@ -95,7 +95,7 @@ impl std::fmt::Debug for Driver {
 impl Driver {
     /// Starts it in a folder of its own, on a port of the run's, on another when somebody was faster.
     pub async fn start(place: &Place, programs: Programs) -> Result<Self, BrowserError> {
-        let ports = Ports::new(&place.state, PortRange::from_env()?);
+        let ports = Ports::new(PortRange::from_env()?);
         let mut tries = 0;
         loop {
             tries += 1;

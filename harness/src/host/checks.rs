@@ -384,7 +384,7 @@ pub(super) async fn mmdebstrap(bench: &Bench) -> Check {
 
 pub(super) fn ports(bench: &Bench, range: Result<PortRange, PortError>) -> Check {
     let leased = range.and_then(|range| {
-        let lease = Ports::new(&bench.state, range).lease(&bench.ledger)?;
+        let lease = Ports::new(range).lease(&bench.ledger)?;
         Ok(format!("127.0.0.1:{range}, {} was free", lease.port()))
     });
     match leased {

@@ -80,7 +80,7 @@ pub(super) fn failure(image: &str, file: &Containerfile, output: &Output) -> Ima
             last.map(|(_, _, instruction)| instruction),
             &String::from_utf8_lossy(&output.stderr),
         ),
-        said: bootproof_record::secret::redact(&tail),
+        output: bootproof_record::secret::redact(&tail),
     }
 }
 

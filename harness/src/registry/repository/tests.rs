@@ -8,7 +8,7 @@ use oci_client::client::ClientProtocol;
 use super::*;
 
 /// What a made-up registry answers to a method and a part of the path, with status, headers and body. `/v2/` is that
-/// path alone, and is answered well where nothing else is said.
+/// path alone, and is answered with 200 unless another answer is given.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::registry) struct Answer(
     pub &'static str,
@@ -205,7 +205,7 @@ async fn a_challenge_that_names_no_token_server_gets_no_token() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_not_accepted_are_told() {
+async fn credentials_that_are_not_accepted_are_refused() {
     let (repository, _) = speaking(&[Answer(
         "GET",
         "",
@@ -316,7 +316,7 @@ async fn a_blob_is_sent_where_the_registry_says_and_nonsense_is_no_panic() {
 }
 
 #[tokio::test]
-async fn a_password_is_not_sent_along_to_somebody_elses_storage() {
+async fn a_password_is_not_sent_along_to_another_hosts_storage() {
     let (storage, sent) =
         serve(&[Answer("PUT", "/1", "201 Created", "location: /x\r\n", "")]).await;
     let location = format!("location: http://{storage}/1\r\n");
