@@ -1,5 +1,7 @@
 //! From bytes to instructions, by the rules of podman's own parser.
 
+use std::ops::Range;
+
 use bootproof_record::problem::{Problem, Source, nearest};
 use camino::Utf8Path;
 
@@ -30,6 +32,9 @@ const KEYWORDS: [&str; 18] = [
 
 /// Instructions that make something. podman leaves out what stands before the first `FROM`.
 const MAKERS: [&str; 3] = ["ADD", "COPY", "RUN"];
+
+/// What begins an expression of a template.
+const MARKS: [&str; 2] = ["{{", "{%"];
 
 /// Words that only a template has, and podman passes on.
 const TEMPLATE_WORDS: [&str; 9] = [
@@ -63,17 +68,22 @@ pub fn parse(
     };
     let mut instructions = Vec::new();
     let mut problems = Vec::new();
+    // What else is wrong with a template says nothing of the file that will be made of it.
+    let mut template = None;
     while let Some(instruction) = reader.instruction() {
-        if let Some(problem) = template_problem(&source, &instruction) {
-            // What else is wrong with it says nothing of the file that will be made of it.
-            return Err(vec![problem]);
+        if MARKS.iter().any(|mark| instruction.keyword.contains(mark)) {
+            return Err(vec![not_rendered(&source, instruction.span)]);
         }
+        template = template.or_else(|| template_problem(&source, &instruction));
         problems.extend(instruction_problem(&source, &instruction, &instructions));
         if let Err(delimiter) = reader.skip_heredocs(&instruction) {
             let message = format!("the here-document {delimiter} has no end");
             problems.push(source.problem(instruction.span.clone(), message));
         }
         instructions.push(instruction);
+    }
+    if let Some(problem) = template {
+        return Err(vec![problem]);
     }
     if !instructions.iter().any(|i| i.keyword == "FROM") {
         problems.push(
@@ -104,6 +114,12 @@ fn text_of(bytes: &[u8]) -> String {
     text
 }
 
+fn not_rendered(source: &Source, span: Range<usize>) -> Problem {
+    let problem = source.problem(span, "a template that was not rendered");
+    problem.help("give the file that is made of it")
+}
+
+/// A template's words outside of quotes, within which a format for a program may have some too.
 fn template_problem(source: &Source, instruction: &Instruction) -> Option<Problem> {
     let arguments = instruction.arguments.as_str();
     let mut quote = None;
@@ -112,16 +128,15 @@ fn template_problem(source: &Source, instruction: &Instruction) -> Option<Proble
             (Some(open), _) if open == c => quote = None,
             (None, '"' | '\'') => quote = Some(c),
             (None, '{') => {
-                let after = arguments[at..]
-                    .strip_prefix("{{")
-                    .or_else(|| arguments[at..].strip_prefix("{%"));
-                let Some(after) = after else { continue };
+                let rest = &arguments[at..];
+                let Some(after) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else {
+                    continue;
+                };
                 let word = after.trim_start_matches('-').trim_start();
                 let end = word.find(|c: char| !c.is_ascii_alphabetic());
-                if TEMPLATE_WORDS.contains(&&word[..end.unwrap_or(word.len())]) {
-                    let span = instruction.span_of(&arguments[at..at + 2]);
-                    let problem = source.problem(span, "a template that was not rendered");
-                    return Some(problem.help("give the file that is made of it"));
+                let is_template_word = TEMPLATE_WORDS.contains(&&word[..end.unwrap_or(word.len())]);
+                if is_template_word || instruction.keyword == "FROM" {
+                    return Some(not_rendered(source, instruction.span_of(&rest[..2])));
                 }
             }
             _ => {}
