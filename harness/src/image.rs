@@ -122,9 +122,9 @@ struct Common {
     /// What was built with updates in this run, by what it was built from and with.
     updated: Mutex<BTreeMap<String, Built>>,
     /// The ids of images that no later run can use again: what was built with updates, in the order of building.
-    spent: Mutex<Vec<String>>,
-    /// Who builds an image has its turn, by name.
-    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    garbage: Mutex<Vec<String>>,
+    /// Held while an image is built, by name.
+    build_locks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Images {
@@ -188,7 +188,11 @@ impl Images {
     async fn division(&self, organisation: &str) -> Result<Option<Registry>, ImageError> {
         let shared = self.0.profile.bases.keys();
         let shared: Vec<String> = shared.map(|r| untagged(r).to_owned()).collect();
-        Ok(self.0.registry.within(organisation, &shared).await?)
+        Ok(self
+            .0
+            .registry
+            .with_namespace(organisation, &shared)
+            .await?)
     }
 
     /// The registry they are pushed to.
@@ -220,20 +224,20 @@ impl Images {
     ///
     /// # Errors
     /// When podman does not let go of an image.
-    pub async fn remove_spent(&self) -> Result<(), ImageError> {
-        let spent = std::mem::take(&mut *self.spent());
-        if spent.is_empty() {
+    pub async fn remove_garbage(&self) -> Result<(), ImageError> {
+        let garbage = std::mem::take(&mut *self.garbage());
+        if garbage.is_empty() {
             return Ok(());
         }
-        let ids = spent.into_iter().rev();
+        let ids = garbage.into_iter().rev();
         let remove = self.podman().podman().args(["rmi", "--force", "--ignore"]);
         remove.args(ids).deadline(REMOVE).run().await?;
         Ok(())
     }
 
-    fn spent(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        let spent = &self.0.common.spent;
-        spent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn garbage(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        let garbage = &self.0.common.garbage;
+        garbage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) -> &Run {

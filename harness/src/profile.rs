@@ -1,18 +1,19 @@
 //! A profile: one distribution under test, as data.
 //!
 //! A profile is a folder with `profile.toml`, one folder per image, and the recipes of the bases it makes
-//! itself. What stands in the file is *asked*; a [`Profile`] has been checked and is what is meant.
+//! itself. What stands in the file is a raw profile; a [`Profile`] has been checked.
 
-mod asked;
+mod containerfiles;
 mod digest;
 mod error;
+mod raw;
 mod redact;
 mod resolve;
+mod spec;
 mod units;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use bootproof_record::problem::{Problem, Source};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,10 +22,13 @@ use serde::{Deserialize, Serialize};
 pub use digest::Digester;
 pub use error::ProfileError;
 pub use redact::Redaction;
+pub use spec::{
+    AfterRollback, BaseRecipe, BootSpec, DiskSpec, ImageSpec, MachineSettings, SignOffSpec,
+    UpdateSpec, WebSpec,
+};
 
-use crate::containerfile;
 use crate::picture::Tolerance;
-use crate::registry::{REGISTRY_NAME, reference, untagged};
+use crate::registry::untagged;
 
 /// The number of the profile schema.
 pub const PROFILE_SCHEMA: u32 = 1;
@@ -81,116 +85,6 @@ pub struct Release {
     pub build_args: BTreeMap<String, String>,
 }
 
-/// An image of the profile: a Containerfile and its context.
-#[derive(Debug, Clone)]
-pub struct ImageSpec {
-    /// Its name.
-    pub name: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// The folder it is built in.
-    pub context: Utf8PathBuf,
-    /// Its Containerfile.
-    pub containerfile: Utf8PathBuf,
-    /// Its build arguments, with placeholders.
-    pub build_args: BTreeMap<String, String>,
-    /// Whether it is labelled with the release's tag as its version.
-    pub version_label: bool,
-}
-
-impl ImageSpec {
-    /// Its one name, without tag.
-    #[must_use]
-    pub fn reference(&self) -> String {
-        reference(&self.namespace, &self.name)
-    }
-}
-
-/// How a profile makes a base image itself.
-#[derive(Debug, Clone)]
-pub struct BaseRecipe {
-    /// The image's reference, with its tag.
-    pub reference: String,
-    /// The recipe's folder.
-    pub recipe: Utf8PathBuf,
-    /// The suite of packages it is made from.
-    pub suite: String,
-}
-
-/// What a disk is like.
-#[derive(Debug, Clone)]
-pub struct DiskSpec {
-    /// Its size in bytes.
-    pub size: u64,
-    /// The root file system's kind.
-    pub filesystem: String,
-    /// The root file system's size in bytes; the rest of the disk when not given.
-    pub root_size: Option<u64>,
-    /// Kernel arguments.
-    pub kargs: Vec<String>,
-    /// Further arguments of the client's install.
-    pub client_args: Vec<String>,
-}
-
-/// What a profile says of its machines.
-#[derive(Debug, Clone)]
-pub struct MachineSettings {
-    /// Its memory.
-    pub memory_mib: u32,
-    /// Its processors.
-    pub cpus: u32,
-}
-
-/// What a boot promises.
-#[derive(Debug, Clone)]
-pub struct BootSpec {
-    /// How long until a machine is reachable, under KVM.
-    pub reachable: Duration,
-    /// Units that may fail.
-    pub allow_failed_units: Vec<String>,
-    /// Patterns of consoles and journals that are no alarm, by name.
-    pub allow_alarms: Vec<String>,
-    /// Paths whose drift under `/etc` says nothing.
-    pub etc_drift_ignore: Vec<String>,
-}
-
-/// What a minor update is.
-#[derive(Debug, Clone, Default)]
-pub struct UpdateSpec {
-    /// The images that take it; others get it from what they are built on.
-    pub images: Vec<String>,
-    /// The build arguments that bring it.
-    pub build_args: BTreeMap<String, String>,
-}
-
-/// What a database does when its release is rolled back and its data stays as the new release left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AfterRollback {
-    /// It starts, whatever its makers say.
-    Runs,
-    /// Its unit fails.
-    Fails,
-}
-
-/// What a release is signed off on.
-#[derive(Debug, Clone, Default)]
-pub struct SignOffSpec {
-    /// The images that are candidates of a release: `NAME` or `NAME:TAG`, the tag a word of the profile's or a tag.
-    pub candidates: Vec<String>,
-    /// Texts of which a skip's reason must contain one to be allowed.
-    pub allow_skips: Vec<String>,
-}
-
-/// How the pages are asked for.
-#[derive(Debug, Clone)]
-pub struct WebSpec {
-    /// The port in the guest.
-    pub port: u16,
-    /// The page.
-    pub path: String,
-}
-
 /// A profile that has been checked.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -216,7 +110,7 @@ pub struct Profile {
     pub update: UpdateSpec,
     /// The command that lists the installed packages with their versions, one on a line.
     pub packages: Vec<String>,
-    /// What the database does after a rollback of the release; `None` where nobody has looked.
+    /// What the database does after a rollback of the release; `None` where that is not known.
     pub after_rollback: Option<AfterRollback>,
     /// What of a snapshot is not compared, in order.
     pub redactions: Vec<Redaction>,
@@ -290,9 +184,9 @@ impl Profile {
             source,
         })?;
         let source = Source::new(&file, text);
-        let asked = asked::parse(&source).map_err(|problem| flawed(&source, vec![problem]))?;
+        let raw = raw::parse(&source).map_err(|problem| flawed(&source, vec![problem]))?;
         let mut profile =
-            resolve::resolve(&source, asked).map_err(|problems| flawed(&source, problems))?;
+            resolve::resolve(&source, raw).map_err(|problems| flawed(&source, problems))?;
         profile.digest = digest::of(&profile)?;
         Ok(profile)
     }
@@ -340,56 +234,6 @@ impl Profile {
             .chain(&release.build_args)
             .map(|(name, value)| (name.clone(), resolve::fill(value, release)))
             .collect()
-    }
-
-    /// What is wrong with the Containerfiles of its images.
-    #[must_use]
-    pub fn check_containerfiles(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for image in self.images.values() {
-            let file = match std::fs::read_to_string(&image.containerfile) {
-                Ok(text) => containerfile::parse(&image.containerfile, &text),
-                Err(error) => Err(vec![
-                    Source::new(&image.containerfile, "")
-                        .problem_in_all(format!("cannot read it: {error}")),
-                ]),
-            };
-            match file {
-                Ok(file) => {
-                    problems.extend(containerfile::check(&file, &image.context));
-                    problems.extend(self.check_froms(image, &file));
-                }
-                Err(found) => problems.extend(found),
-            }
-        }
-        problems
-    }
-
-    /// A `FROM` under the one name must be an image or a base of the profile.
-    fn check_froms(
-        &self,
-        image: &ImageSpec,
-        file: &containerfile::Containerfile,
-    ) -> Option<Problem> {
-        [ReleaseName::Old, ReleaseName::New]
-            .into_iter()
-            .flat_map(|release| file.froms(&self.build_args(image, release)))
-            .find(|from| {
-                from.image.starts_with(&format!("{REGISTRY_NAME}/"))
-                    && self.image_of(&from.image).is_none()
-                    && !self.bases.contains_key(&from.image)
-            })
-            .map(|from| {
-                file.source
-                    .problem(
-                        from.span,
-                        format!(
-                            "{} is neither an image nor a base of the profile",
-                            from.image
-                        ),
-                    )
-                    .help(format!("declare it in {}", self.source.file))
-            })
     }
 }
 

@@ -4,14 +4,15 @@
 //! maps it to the registry's real address, on the host and in each guest. Pushes, certificates and
 //! credentials go by the real address.
 
-mod api;
 mod attach;
 mod error;
+mod location;
 mod log;
-mod names;
+mod ping;
 mod query;
 mod reference;
 mod remote;
+mod repository;
 mod serve;
 mod tls;
 
@@ -22,9 +23,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use attach::{Attachable, DSSE};
 pub use error::RegistryError;
+pub use location::RegistryLocation;
 pub use log::LogMark;
-pub use names::Place;
-pub(crate) use query::understand;
 pub use reference::{NAMESPACE, REGISTRY_NAME, reference, untagged};
 pub use remote::Remote;
 
@@ -54,7 +54,7 @@ pub struct GuestAccess {
 #[derive(Debug)]
 pub struct Registry {
     podman: Podman,
-    place: Place,
+    location: RegistryLocation,
     access: Access,
     kind: Kind,
 }
@@ -76,17 +76,21 @@ impl Registry {
     /// When its files cannot be made, or it does not start or answer.
     pub async fn start(run: &Run, podman: &Podman) -> Result<Self, RegistryError> {
         let server = Arc::new(serve::Server::start(run).await?);
-        let place = Place::served(server.port());
+        let location = RegistryLocation::served(server.port());
         let folder = server.folder();
         let access = write_access(
             folder,
-            &place,
-            Some(&names::auth_json(&place.host, USER, server.password())),
+            &location,
+            Some(&location::auth_json(
+                &location.host,
+                USER,
+                server.password(),
+            )),
             Some(server.cert_dir().to_owned()),
         )?;
         Ok(Self {
             podman: podman.with_access(access.clone()),
-            place,
+            location,
             access,
             kind: Kind::Served {
                 host: server.clone(),
@@ -95,13 +99,13 @@ impl Registry {
         })
     }
 
-    /// The run's own registry once more, its images below an organisation, so that others may move the same tags, and
-    /// with an address of its own for guests, so that it can go down for them alone. `shared` images are the same for all. `None` for the user's own, which cannot be divided: many registries know
-    /// no repositories below an organisation's.
+    /// A second server over the same images, which lie below a namespace of their own: each storyline moves its own tags, and
+    /// takes its server down for its guests alone. `shared` images are the same for all. `None` for the user's own registry:
+    /// many know no repositories below an organisation's.
     ///
     /// # Errors
     /// When its files cannot be made, or its server does not start.
-    pub async fn within(
+    pub async fn with_namespace(
         &self,
         organisation: &str,
         shared: &[String],
@@ -110,15 +114,15 @@ impl Registry {
             return Ok(None);
         };
         let guests = Arc::new(server.beside().await?);
-        let place = Place::served(server.port()).within(organisation, shared);
+        let location = RegistryLocation::served(server.port()).with_namespace(organisation, shared);
         let folder = guests.folder().join("host");
         serve::make_private(&folder)?;
-        let auth = names::auth_json(&place.host, USER, server.password());
+        let auth = location::auth_json(&location.host, USER, server.password());
         let certs = Some(server.cert_dir());
-        let access = write_access(&folder, &place, Some(&auth), certs)?;
+        let access = write_access(&folder, &location, Some(&auth), certs)?;
         Ok(Some(Self {
             podman: self.podman.with_access(access.clone()),
-            place,
+            location,
             access,
             kind: Kind::Served {
                 host: server.clone(),
@@ -139,7 +143,7 @@ impl Registry {
     /// The user's own registry. Nothing is started; it must answer.
     ///
     /// # Errors
-    /// When nothing that is a registry answers, or its certificate is by nobody who is trusted.
+    /// When nothing that is a registry answers, or its certificate is by no authority that is trusted.
     pub async fn remote(
         run: &Run,
         podman: &Podman,
@@ -147,16 +151,16 @@ impl Registry {
     ) -> Result<Self, RegistryError> {
         remote::ping(run, remote).await?;
         let folder = serve::make_folder(run)?;
-        let place = remote.place.clone();
+        let location = remote.location.clone();
         let cert_dir = match &remote.ca {
             Some(ca) => Some(serve::write_authority(&folder, ca)?),
             None => None,
         };
-        let auth = remote.auth.as_ref().map(|auth| auth.json(&place));
-        let access = write_access(&folder, &place, auth.as_ref(), cert_dir)?;
+        let auth = remote.auth.as_ref().map(|auth| auth.json(&location));
+        let access = write_access(&folder, &location, auth.as_ref(), cert_dir)?;
         Ok(Self {
             podman: podman.with_access(access.clone()),
-            place,
+            location,
             access,
             kind: Kind::Remote(Box::new(remote.clone())),
         })
@@ -176,50 +180,50 @@ impl Registry {
 
     /// Where the registry really is, as the host sees it.
     #[must_use]
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn location(&self) -> &RegistryLocation {
+        &self.location
     }
 
     /// The real address to push an image to: `127.0.0.1:PORT/demolab/NAME:TAG`.
     #[must_use]
     pub fn push_target(&self, namespace: &str, name: &str, tag: &str) -> String {
-        format!("{}:{tag}", self.place.repository(namespace, name))
+        format!("{}:{tag}", self.location.repository(namespace, name))
     }
 
     /// The real address of a reference under the one name; other references stay as they are.
     #[must_use]
     pub fn real(&self, reference: &str) -> String {
-        self.place.real(reference)
+        self.location.real(reference)
     }
 
     /// What a machine needs to read from it.
     #[must_use]
     pub fn guest(&self) -> GuestAccess {
-        let place = self.place.to_guests();
+        let location = self.location.to_guests();
         match &self.kind {
             Kind::Served { guests: server, .. } => {
-                let place = Place {
+                let location = RegistryLocation {
                     // No machine follows what others are built from, and the way in has little room.
                     shared: Vec::new(),
-                    ..self.place.clone().at_port(server.port()).to_guests()
+                    ..self.location.clone().at_port(server.port()).to_guests()
                 };
                 GuestAccess {
-                    registries_conf: place.registries_conf(),
+                    registries_conf: location.registries_conf(),
                     ca_pem: Some(server.ca_pem().to_owned()),
-                    auth_json: Some(names::auth_json(&place.host, USER, server.password())),
-                    cert_dir_name: Some(place.host),
+                    auth_json: Some(location::auth_json(&location.host, USER, server.password())),
+                    cert_dir_name: Some(location.host),
                 }
             }
             Kind::Remote(remote) => GuestAccess {
-                registries_conf: place.registries_conf(),
+                registries_conf: location.registries_conf(),
                 ca_pem: remote.ca.clone(),
-                auth_json: remote.auth.as_ref().map(|auth| auth.json(&place)),
-                cert_dir_name: remote.ca.is_some().then_some(place.host),
+                auth_json: remote.auth.as_ref().map(|auth| auth.json(&location)),
+                cert_dir_name: remote.ca.is_some().then_some(location.host),
             },
         }
     }
 
-    /// Every request the run's own registry got from guests, and what it said while it ran; `None` for the user's own.
+    /// The log of the run's own registry, with every request that it got from guests; `None` for the user's own.
     #[must_use]
     pub fn access_log(&self) -> Option<&Utf8Path> {
         match &self.kind {
@@ -245,8 +249,7 @@ impl Registry {
         }
     }
 
-    /// Whether machines can still read from it: one that ended by itself is nobody's fault but the host's. One that was
-    /// taken down on purpose is as it should be.
+    /// Checks that machines can still read from it. One that was taken down on purpose is as it should be.
     ///
     /// # Errors
     /// When it has ended, or does not answer.
@@ -272,12 +275,12 @@ impl Registry {
 /// Writes the settings the host reads and pushes by.
 fn write_access(
     folder: &Utf8Path,
-    place: &Place,
+    location: &RegistryLocation,
     auth: Option<&Secret>,
     cert_dir: Option<Utf8PathBuf>,
 ) -> Result<Access, RegistryError> {
     let registries_conf = folder.join("registries.conf");
-    serve::write_private(&registries_conf, &place.registries_conf())?;
+    serve::write_private(&registries_conf, &location.registries_conf())?;
     let authfile = folder.join("auth.json");
     let auth = auth.map_or("{\"auths\":{}}", Secret::expose);
     serve::write_private(&authfile, auth)?;

@@ -200,7 +200,7 @@ async fn the_registry_lets_only_the_run_in() {
     let host = Host::new();
     let run = host.run();
     let registry = Registry::start(&run, &host.podman()).await.unwrap();
-    let address = registry.place().host.clone();
+    let address = registry.location().host.clone();
     let wrong = host.path("wrong.json");
     let forged = base64::engine::general_purpose::STANDARD.encode("bootproof:wrong");
     let forged = serde_json::json!({ "auths": { &address: { "auth": forged } } });
@@ -283,11 +283,11 @@ async fn a_containerfile_that_fails_is_the_products_fault_with_its_line() {
         .await;
     let error = built.unwrap_err();
     assert!(!error.is_infrastructure(), "{error}");
-    let ImageError::Build { line, said, .. } = &error else {
+    let ImageError::Build { line, output, .. } = &error else {
         panic!("another error: {error}");
     };
     assert_eq!(*line, Some(5), "{error}");
-    assert!(said.contains("gone"), "{said}");
+    assert!(output.contains("gone"), "{output}");
 
     // Nothing was pushed as `below` yet: a FROM of what is not there is a mistake in the file.
     let built = images
@@ -333,6 +333,70 @@ async fn another_from_gives_another_parent() {
     let again = again.unwrap();
     assert!(images.built_on(&again, &pushed["beside"]).await.unwrap());
     assert!(!images.built_on(&again, &pushed["below"]).await.unwrap());
+    images.registry().stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs podman and a registry"]
+async fn a_division_begins_with_the_images_of_another_and_copies_from_its_own() {
+    let host = Host::new();
+    let copying = "FROM registry.bootproof.test/demolab/below:latest\n\
+         COPY --from=registry.bootproof.test/demolab/beside:latest /text /copied\n";
+    host.write("above/Containerfile", copying);
+    let run = host.run();
+    let images = host.images(&run).await;
+    let (options, release) = (BuildOptions::default(), ReleaseName::Old);
+    let made = images
+        .build_all(&["above"], release, &options, &run.recorder)
+        .await
+        .unwrap();
+    let pushed = pushed(made);
+    let beginning: Vec<Pushed> = pushed.values().cloned().collect();
+    let line = images.divided("line-1", &beginning).await.unwrap();
+    for image in &beginning {
+        for tag in &image.tags {
+            let digest = line.registry().digest_of(&image.tagged(tag)).await.unwrap();
+            assert_eq!(digest, image.digest);
+        }
+        let real = line.registry().real(&image.pinned());
+        assert!(real.contains("/line-1/"), "{real}");
+        assert_eq!(
+            line.layers(image).await.unwrap(),
+            images.layers(image).await.unwrap()
+        );
+    }
+    // Another image has the tag in the division alone: what is built there copies from that one.
+    let below = &pushed["below"];
+    let registry = line.registry();
+    registry
+        .tag("demolab", "beside", &pushed["beside"].digest, "was")
+        .await
+        .unwrap();
+    host.write("beside/text", "another\n");
+    let built = line
+        .build("beside", release, &options, &run.recorder)
+        .await
+        .unwrap();
+    let tags = ["latest".to_owned()];
+    line.push(&built, &tags, &run.recorder).await.unwrap();
+    let built = line
+        .build("above", release, &options, &run.recorder)
+        .await
+        .unwrap();
+    assert!(!built.cached);
+    let again = images
+        .build("above", release, &options, &run.recorder)
+        .await
+        .unwrap();
+    assert!(again.cached && again.id != built.id);
+    assert_eq!(
+        images
+            .registry()
+            .digest_of(&below.tagged("latest"))
+            .await
+            .unwrap(),
+        below.digest
+    );
     images.registry().stop().await.unwrap();
 }
 

@@ -49,7 +49,7 @@ impl Lab {
         let podman = Podman::set_up(&run.dirs.cache).unwrap();
         let whole = Registry::start(&run, &podman).await.unwrap();
         // As a storyline has it: with its images below an organisation of its own.
-        let registry = whole.within("line-1", &[]).await.unwrap().unwrap();
+        let registry = whole.with_namespace("line-1", &[]).await.unwrap().unwrap();
         let docker = below("docker");
         std::fs::create_dir(&docker).unwrap();
         let authfile = registry.access().authfile.clone().unwrap();

@@ -140,7 +140,7 @@ impl Shared {
         if let Some(images) = self.images.get() {
             errors.extend(images.registry().stop().await.map_err(at_fault).err());
             // What stays costs room, and nothing else.
-            if let Err(error) = images.remove_spent().await {
+            if let Err(error) = images.remove_garbage().await {
                 self.run.recorder.record(Event::Warning {
                     message: format!(
                         "what this run built of updates stays in podman's storage: {error}"
@@ -238,7 +238,7 @@ impl Shared {
             .await
             .map_err(|e| StepError::sorted(&e, true))?;
         let range = PortRange::from_env().map_err(|e| StepError::sorted(&e, true))?;
-        let ports = Ports::new(&self.run.dirs.state, range);
+        let ports = Ports::new(range);
         let machines = Machines::new(self.run.clone(), hypervisor, ports)
             .map_err(|e| StepError::sorted(&e, true))?;
         Ok(machines.showing(self.pages.clone()))

@@ -85,9 +85,9 @@ impl std::fmt::Debug for Driver {
 }
 
 impl Driver {
-    /// Starts it in a folder of its own, on a port of the run's, or on another when that was taken meanwhile.
+    /// Starts it in a folder of its own, on a port of the run's, on another when that was taken meanwhile.
     pub async fn start(options: &BrowserOptions, programs: Programs) -> Result<Self, BrowserError> {
-        let ports = Ports::new(&options.state, PortRange::from_env()?);
+        let ports = Ports::new(PortRange::from_env()?);
         let mut tries = 0;
         loop {
             tries += 1;

@@ -1,8 +1,11 @@
-//! From text to instructions, by the rules of the Containerfile's own parser.
+//! From bytes to instructions, by the rules of podman's own parser.
+
+use std::ops::Range;
 
 use bootproof_record::problem::{Problem, Source, nearest};
 use camino::Utf8Path;
 
+use super::heredoc;
 use super::{Containerfile, Instruction};
 
 /// Every instruction there is.
@@ -27,26 +30,60 @@ const KEYWORDS: [&str; 18] = [
     "WORKDIR",
 ];
 
+/// Instructions that make something. podman leaves out what stands before the first `FROM`.
+const MAKERS: [&str; 3] = ["ADD", "COPY", "RUN"];
+
+/// What begins an expression of a template.
+const MARKS: [&str; 2] = ["{{", "{%"];
+
+/// Words that only a template has, and podman passes on.
+const TEMPLATE_WORDS: [&str; 9] = [
+    "block", "define", "else", "end", "if", "include", "range", "template", "with",
+];
+
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// Reads a Containerfile.
 ///
 /// # Errors
 /// All that is wrong with its instructions.
-pub fn parse(file: &Utf8Path, text: &str) -> Result<Containerfile, Vec<Problem>> {
-    let source = Source::new(file, text);
+pub fn parse(
+    file: &Utf8Path,
+    bytes: &(impl AsRef<[u8]> + ?Sized),
+) -> Result<Containerfile, Vec<Problem>> {
+    let bytes = bytes.as_ref();
+    let text = text_of(bytes);
+    let source = Source::new(file, text.as_str());
+    let escape = match escape(&text) {
+        Ok(escape) => escape,
+        Err(value) => {
+            let message = format!("the escape character is {value:?}, and can be \\ or ` only");
+            return Err(vec![source.problem(0..0, message)]);
+        }
+    };
     let mut reader = Reader {
-        lines: lines(text),
+        lines: lines(&text),
         next: 0,
-        escape: escape(text),
+        escape,
     };
     let mut instructions = Vec::new();
     let mut problems = Vec::new();
+    // What else is wrong with a template says nothing of the file that will be made of it.
+    let mut template = None;
     while let Some(instruction) = reader.instruction() {
+        if MARKS.iter().any(|mark| instruction.keyword.contains(mark)) {
+            return Err(vec![not_rendered(&source, instruction.span)]);
+        }
+        template = template.or_else(|| template_problem(&source, &instruction));
         problems.extend(instruction_problem(&source, &instruction, &instructions));
         if let Err(delimiter) = reader.skip_heredocs(&instruction) {
             let message = format!("the here-document {delimiter} has no end");
             problems.push(source.problem(instruction.span.clone(), message));
         }
         instructions.push(instruction);
+    }
+    if let Some(problem) = template {
+        return Err(vec![problem]);
     }
     if !instructions.iter().any(|i| i.keyword == "FROM") {
         problems.push(
@@ -59,10 +96,53 @@ pub fn parse(file: &Utf8Path, text: &str) -> Result<Containerfile, Vec<Problem>>
         Ok(Containerfile {
             source,
             instructions,
+            bytes: bytes.to_vec(),
+            escape,
         })
     } else {
         Err(problems)
     }
+}
+
+/// The bytes as text, of which no byte is elsewhere: each that is no UTF-8 is a `?`. podman reads bytes, too.
+fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    text
+}
+
+fn not_rendered(source: &Source, span: Range<usize>) -> Problem {
+    let problem = source.problem(span, "a template that was not rendered");
+    problem.help("give the file that is made of it")
+}
+
+/// A template's words outside of quotes, within which a format for a program may have some too.
+fn template_problem(source: &Source, instruction: &Instruction) -> Option<Problem> {
+    let arguments = instruction.arguments.as_str();
+    let mut quote = None;
+    for (at, c) in arguments.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if open == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{') => {
+                let rest = &arguments[at..];
+                let Some(after) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else {
+                    continue;
+                };
+                let word = after.trim_start_matches('-').trim_start();
+                let end = word.find(|c: char| !c.is_ascii_alphabetic());
+                let is_template_word = TEMPLATE_WORDS.contains(&&word[..end.unwrap_or(word.len())]);
+                if is_template_word || instruction.keyword == "FROM" {
+                    return Some(not_rendered(source, instruction.span_of(&rest[..2])));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn instruction_problem(
@@ -82,9 +162,7 @@ fn instruction_problem(
     if instruction.words().next().is_none() {
         return Some(source.problem(at, format!("{keyword} has no argument")));
     }
-    let placed =
-        keyword == "FROM" || keyword == "ARG" || before.iter().any(|i| i.keyword == "FROM");
-    if !placed {
+    if MAKERS.contains(&keyword) && !before.iter().any(|i| i.keyword == "FROM") {
         return Some(source.problem(at, format!("{keyword} before the first FROM")));
     }
     if matches!(keyword, "COPY" | "ADD") && !is_json(instruction) && instruction.words().count() < 2
@@ -96,10 +174,7 @@ fn instruction_problem(
 }
 
 pub(super) fn is_json(instruction: &Instruction) -> bool {
-    instruction
-        .words()
-        .next()
-        .is_some_and(|w| w.starts_with('['))
+    instruction.after_flags().starts_with('[')
 }
 
 /// A line without its end, and where it begins.
@@ -109,8 +184,9 @@ struct Line<'a> {
 }
 
 fn lines(text: &str) -> Vec<Line<'_>> {
-    let mut start = 0;
-    text.split_inclusive('\n')
+    let mut start = text.len() - without_mark(text).len();
+    without_mark(text)
+        .split_inclusive('\n')
         .map(|line| {
             let at = start;
             start += line.len();
@@ -122,17 +198,24 @@ fn lines(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-/// The escape character: a directive may set it in the comments the file begins with.
-fn escape(text: &str) -> char {
-    text.lines()
-        .map_while(|line| line.trim().strip_prefix('#'))
-        .find_map(|directive| {
-            let (name, value) = directive.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("escape")
-                .then(|| value.trim().chars().next())?
-        })
-        .unwrap_or('\\')
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// The escape character: a directive may set it in the first line. `Err` with what it cannot be.
+fn escape(text: &str) -> Result<char, char> {
+    let first = without_mark(text).lines().next().unwrap_or_default();
+    let directive = first.trim_start().strip_prefix('#');
+    let given = directive.and_then(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        let is_escape = name.trim().eq_ignore_ascii_case("escape");
+        value.trim().chars().next().filter(|_| is_escape)
+    });
+    match given {
+        None => Ok('\\'),
+        Some(escape @ ('\\' | '`')) => Ok(escape),
+        Some(other) => Err(other),
+    }
 }
 
 struct Reader<'a> {
@@ -149,6 +232,8 @@ impl Reader<'_> {
         }
         let first = self.next;
         let mut joined = String::new();
+        // Where each line begins, in the joined text and in the file.
+        let mut lines = Vec::new();
         let mut end = 0;
         while let Some(line) = self.lines.get(self.next) {
             // Comments and empty lines inside a continued instruction are no part of it and do not end it.
@@ -158,44 +243,48 @@ impl Reader<'_> {
             }
             self.next += 1;
             end = line.start + line.text.len();
+            lines.push((joined.len(), line.start));
             let text = line.text.trim_end();
             match text.strip_suffix(self.escape) {
-                Some(more) => {
-                    joined.push_str(more);
-                    joined.push(' ');
-                }
+                Some(more) => joined.push_str(more),
                 None => {
                     joined.push_str(text);
                     break;
                 }
             }
         }
-        let joined = joined.trim();
-        let (keyword, arguments) = joined
-            .split_once(char::is_whitespace)
-            .unwrap_or((joined, ""));
-        let line = &self.lines[first];
-        let indent = line.text.len() - line.text.trim_start().len();
+        let indent = joined.len() - joined.trim_start().len();
+        let line = &joined[indent..];
+        let keyword = line.split(char::is_whitespace).next().unwrap_or_default();
+        let arguments = line[keyword.len()..].trim();
+        let offset = match arguments {
+            "" => joined.len(),
+            some => some.as_ptr() as usize - joined.as_ptr() as usize,
+        };
+        let lines = lines
+            .into_iter()
+            .map(|(at, start)| match at.checked_sub(offset) {
+                Some(at) => (at, start),
+                None => (0, start + offset - at),
+            });
         Some(Instruction {
             line: first + 1,
-            span: line.start + indent..end,
+            span: self.lines[first].start + indent..end,
             keyword: keyword.to_ascii_uppercase(),
-            arguments: arguments.trim().to_owned(),
+            lines: lines.collect(),
+            arguments: arguments.to_owned(),
         })
     }
 
     /// Skips the text of an instruction's here-documents; `Err` with the delimiter of one that does not end.
     fn skip_heredocs(&mut self, instruction: &Instruction) -> Result<(), String> {
-        if !matches!(instruction.keyword.as_str(), "RUN" | "COPY" | "ADD") {
-            return Ok(());
-        }
-        for delimiter in heredocs(&instruction.arguments) {
+        for heredoc in heredocs(instruction) {
             loop {
                 let Some(line) = self.lines.get(self.next) else {
-                    return Err(delimiter);
+                    return Err(heredoc.delimiter().to_owned());
                 };
                 self.next += 1;
-                if line.text.trim() == delimiter {
+                if heredoc.ends_at(line.text) {
                     break;
                 }
             }
@@ -204,38 +293,23 @@ impl Reader<'_> {
     }
 }
 
-/// The delimiters of the here-documents that begin in an instruction: `<<EOF`, `<<-EOF`, `<<"EOF"`.
-fn heredocs(arguments: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut rest = arguments;
-    while let Some(at) = rest.find("<<") {
-        let before = &rest[..at];
-        rest = &rest[at + 2..];
-        if rest.starts_with('<') {
-            // `<<<` is a here-string of the shell's.
-            rest = rest.trim_start_matches('<');
-            continue;
-        }
-        let boundary = before.is_empty()
-            || before.ends_with(|c: char| c.is_whitespace() || c.is_ascii_digit());
-        let word = rest.strip_prefix('-').unwrap_or(rest);
-        let word = word.trim_start_matches(['"', '\'']);
-        let end = word
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(word.len());
-        let starts_well = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if boundary && starts_well {
-            found.push(word[..end].to_owned());
-        }
+/// The here-documents that begin in an instruction, or in the one that `ONBUILD` is for.
+pub(super) fn heredocs(instruction: &Instruction) -> Vec<heredoc::HereDoc> {
+    let keyword = match instruction.keyword.as_str() {
+        "ONBUILD" => instruction.words().next().unwrap_or_default(),
+        keyword => keyword,
+    };
+    match keyword.to_ascii_uppercase().as_str() {
+        "RUN" | "COPY" | "ADD" => heredoc::find(instruction.after_flags()),
+        _ => Vec::new(),
     }
-    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<String> {
+    fn messages(text: &str) -> Vec<String> {
         parse("C".into(), text)
             .unwrap_err()
             .iter()
@@ -259,7 +333,7 @@ mod tests {
             seen,
             [
                 (2, "FROM", "a"),
-                (4, "RUN", "one &&      two"),
+                (4, "RUN", "one &&     two"),
                 (8, "CMD", "x")
             ]
         );
@@ -274,7 +348,7 @@ mod tests {
         .unwrap();
         assert_eq!(file.instructions.len(), 4);
         assert_eq!(
-            said("FROM a\nRUN <<EOF\nlost\n"),
+            messages("FROM a\nRUN <<EOF\nlost\n"),
             ["C:2:1: the here-document EOF has no end"]
         );
     }
@@ -282,7 +356,7 @@ mod tests {
     #[test]
     fn flaws_come_with_their_lines_all_at_once() {
         assert_eq!(
-            said("RUN early\nFROM a\nCOPPY a b\nCOPY a\nRUN\nwget x\n"),
+            messages("RUN early\nFROM a\nCOPPY a b\nCOPY a\nRUN\nwget x\n"),
             [
                 "C:1:1: RUN before the first FROM",
                 "C:3:1: unknown instruction COPPY (did you mean COPY?)",
@@ -292,7 +366,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            said("# only a comment\n"),
+            messages("# only a comment\n"),
             ["C: no FROM instruction (every image is built from another, or from scratch)"]
         );
     }
@@ -300,6 +374,74 @@ mod tests {
     #[test]
     fn another_escape_character_is_honoured() {
         let file = parse("C".into(), "# escape=`\nFROM a\nRUN x `\n y\n").unwrap();
-        assert_eq!(file.instructions[1].arguments, "x   y");
+        assert_eq!(file.instructions[1].arguments, "x  y");
+    }
+
+    #[test]
+    fn a_word_may_go_on_in_the_next_line() {
+        let file = parse("C".into(), "FROM quay.io/\\\nexample/a:1\n").unwrap();
+        assert_eq!(file.instructions[0].arguments, "quay.io/example/a:1");
+    }
+
+    #[test]
+    fn a_directive_is_one_in_the_first_line_only() {
+        let file = "# the team's\n# escape=`\nFROM a\nRUN x \\\n y\n";
+        let file = parse("C".into(), file).unwrap();
+        assert_eq!(file.instructions[1].arguments, "x  y");
+        assert_eq!(
+            messages("# escape=x\nFROM a\n"),
+            ["C:1:1: the escape character is 'x', and can be \\ or ` only"]
+        );
+    }
+
+    #[test]
+    fn what_only_describes_may_stand_before_the_first_from() {
+        for first in [
+            "MAINTAINER The Team <team@example.com>",
+            "LABEL a=b",
+            "ENV A=b",
+        ] {
+            let file = parse("C".into(), &format!("{first}\nFROM a\n")).unwrap();
+            assert_eq!(file.instructions.len(), 2, "{first}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_read_as_they_come() {
+        let text =
+            b"\xef\xbb\xbf# caf\xe9\r\nFROM a\r\nRUN x \\\r\n  y\r\nRUN <<E\r\nz\r\nE\r\nRUN z \\";
+        let file = parse("C".into(), text).unwrap();
+        let seen: Vec<_> = file
+            .instructions
+            .iter()
+            .map(|i| (i.line, i.keyword.as_str(), i.arguments.as_str()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (2, "FROM", "a"),
+                (3, "RUN", "x   y"),
+                (5, "RUN", "<<E"),
+                (8, "RUN", "z")
+            ]
+        );
+        assert_eq!(
+            &file.source.text[file.instructions[0].span.clone()],
+            "FROM a"
+        );
+        assert_eq!(file.edited([]), text);
+    }
+
+    #[test]
+    fn a_template_is_named_as_such_and_nothing_else_is_said_of_it() {
+        let text =
+            "# {{ if x }}\nFROM a\nRUN install \\\n  {{ range .Packages -}}\n  x\nno instruction\n";
+        assert_eq!(
+            messages(text),
+            ["C:4:3: a template that was not rendered (give the file that is made of it)"]
+        );
+        let formats =
+            "FROM a\nRUN podman inspect --format '{{ range .A }}x{{ end }}' x && echo ${A}\n";
+        assert!(parse("C".into(), formats).is_ok());
     }
 }

@@ -32,7 +32,7 @@ impl DiskAccess {
 impl From<&Registry> for DiskAccess {
     fn from(registry: &Registry) -> Self {
         let access = registry.access().clone();
-        let host = registry.place().host.clone();
+        let host = registry.location().host.clone();
         Self {
             registries_conf: Some(access.registries_conf),
             authfile: access.authfile,

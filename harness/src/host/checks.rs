@@ -387,7 +387,7 @@ pub(super) async fn mmdebstrap(context: &ProbeContext) -> Check {
 
 pub(super) fn ports(context: &ProbeContext, range: Result<PortRange, PortError>) -> Check {
     let leased = range.and_then(|range| {
-        let lease = Ports::new(&context.state, range).lease(&context.ledger)?;
+        let lease = Ports::new(range).lease(&context.ledger)?;
         Ok(format!("127.0.0.1:{range}, {} was free", lease.port()))
     });
     match leased {

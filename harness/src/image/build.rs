@@ -1,4 +1,8 @@
-//! Building one image with podman, and reading what it says.
+//! Building one image with podman.
+
+mod output;
+mod pin;
+mod request;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,17 +11,16 @@ use std::time::Duration;
 use bootproof_record::{Event, Recorder, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use output::{failure, nothing_was_built};
+pub(super) use request::BuildRequest;
+
 use super::{BuildOptions, Built, ImageError, Images, file_error};
-use crate::containerfile::{self, Containerfile};
-use crate::exec::{Cmd, ExecError, Output};
+use crate::containerfile;
+use crate::exec::{Cmd, ExecError};
 use crate::profile::{ImageSpec, ReleaseName};
-use crate::registry::{REGISTRY_NAME, untagged};
 
 /// How long a build may take: packages are fetched in it.
 const BUILD: Duration = Duration::from_secs(1800);
-
-/// How many lines of a failed build are shown.
-const LAST_LINES: usize = 20;
 
 impl Images {
     /// Builds an image for a release.
@@ -42,7 +45,7 @@ impl Images {
             args.extend(self.0.profile.update.build_args.clone());
         }
         args.extend(options.build_args.clone());
-        let asked = Asked {
+        let request = BuildRequest {
             spec,
             context: &context,
             file: &path,
@@ -51,21 +54,21 @@ impl Images {
             fresh,
         };
         let key = match fresh {
-            true => asked.key(&self.standing_on(&asked).await),
+            true => request.key(&self.base_digests(&request).await),
             false => String::new(),
         };
-        // Whoever wants the same image meanwhile finds it in the layer cache.
-        let turn = self.turn(&format!("{name} {release} {fresh}"));
-        let _turn = turn.lock().await;
+        // Another build of the same image waits, and finds it in the layer cache.
+        let lock = self.build_lock(&format!("{name} {release} {fresh}"));
+        let _lock = lock.lock().await;
         if fresh && let Some(built) = self.updated().get(&key) {
             return Ok(Built {
                 cached: true,
                 ..built.clone()
             });
         }
-        let built = self.build_asked(asked, recorder).await?;
+        let built = self.build_requested(request, recorder).await?;
         if options.updated && !built.cached {
-            self.spent().push(built.id.clone());
+            self.garbage().push(built.id.clone());
         }
         if fresh {
             self.updated().insert(key, built.clone());
@@ -73,53 +76,10 @@ impl Images {
         Ok(built)
     }
 
-    /// The digests of what an updated image is built from: another storyline's may stand on others.
-    async fn standing_on(&self, asked: &Asked<'_>) -> Vec<String> {
-        let text = std::fs::read_to_string(asked.file).unwrap_or_default();
-        // One that is no Containerfile is told when it is built.
-        let Ok(file) = containerfile::parse(asked.file, &text) else {
-            return Vec::new();
-        };
-        let mut digests = Vec::new();
-        for from in file.froms(&asked.args) {
-            let digest = self.own_digest(&from.image).await;
-            digests.push(digest.unwrap_or_else(|| from.image.clone()));
-        }
-        digests
-    }
-
-    /// The digest that a reference under the one name means now; `None` for any other, and for one that says it itself.
-    async fn own_digest(&self, image: &str) -> Option<String> {
-        if !image.starts_with(&format!("{REGISTRY_NAME}/")) || image.contains('@') {
-            return None;
-        }
-        self.0.registry.digest_of(image).await.ok()
-    }
-
-    fn turn(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let turns = self.0.common.turns.lock();
-        let mut turns = turns.unwrap_or_else(std::sync::PoisonError::into_inner);
-        turns.entry(name.to_owned()).or_default().clone()
-    }
-
-    /// A Containerfile whose `FROM`s under the one name say the digest: in podman's storage a name with a tag stands for one
-    /// image at a time, and other storylines move it.
-    async fn pinned(
-        &self,
-        file: &Containerfile,
-        args: &BTreeMap<String, String>,
-    ) -> Result<tempfile::NamedTempFile, ImageError> {
-        let mut text = file.source.text.to_string();
-        for from in file.froms(args).iter().rev() {
-            // One that is not there is podman's to complain of, with its line.
-            if let Some(digest) = self.own_digest(&from.image).await {
-                let pinned = format!("{}@{digest}", untagged(&from.image));
-                text.replace_range(from.span.clone(), &pinned);
-            }
-        }
-        let temp = tempfile::NamedTempFile::new().map_err(file_error("Containerfile".into()))?;
-        std::fs::write(temp.path(), text).map_err(file_error("Containerfile".into()))?;
-        Ok(temp)
+    fn build_lock(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let locks = self.0.common.build_locks.lock();
+        let mut locks = locks.unwrap_or_else(std::sync::PoisonError::into_inner);
+        locks.entry(name.to_owned()).or_default().clone()
     }
 
     fn updated(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Built>> {
@@ -127,23 +87,23 @@ impl Images {
         updated.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Builds what is asked, wherever its Containerfile comes from.
-    pub(super) async fn build_asked(
+    /// Builds one image, wherever its Containerfile comes from.
+    pub(super) async fn build_requested(
         &self,
-        asked: Asked<'_>,
+        request: BuildRequest<'_>,
         recorder: &Recorder,
     ) -> Result<Built, ImageError> {
-        let Asked {
+        let BuildRequest {
             spec,
             context,
             file: path,
             args,
             release,
             fresh,
-        } = asked;
+        } = request;
         let name = spec.name.as_str();
-        let text = std::fs::read_to_string(path).map_err(file_error(path))?;
-        let file = containerfile::parse(path, &text).map_err(ImageError::Containerfile)?;
+        let bytes = std::fs::read(path).map_err(file_error(path))?;
+        let file = containerfile::parse(path, &bytes).map_err(ImageError::Containerfile)?;
         for needed in file.needs(&args) {
             self.ensure_base(&needed, recorder).await?;
         }
@@ -246,27 +206,6 @@ impl Images {
     }
 }
 
-/// One build.
-pub(super) struct Asked<'a> {
-    pub(super) spec: &'a ImageSpec,
-    pub(super) context: &'a Utf8Path,
-    pub(super) file: &'a Utf8Path,
-    pub(super) args: BTreeMap<String, String>,
-    pub(super) release: ReleaseName,
-    /// Without a cached layer.
-    pub(super) fresh: bool,
-}
-
-impl Asked<'_> {
-    /// What tells it from other builds of a run that were given the same sources.
-    fn key(&self, standing_on: &[String]) -> String {
-        format!(
-            "{} {} {} {:?} {standing_on:?}",
-            self.spec.name, self.release, self.file, self.args
-        )
-    }
-}
-
 /// An image's build context and its Containerfile.
 pub(super) fn place(spec: &ImageSpec, options: &BuildOptions) -> (Utf8PathBuf, Utf8PathBuf) {
     match options.contexts.get(&spec.name) {
@@ -276,175 +215,5 @@ pub(super) fn place(spec: &ImageSpec, options: &BuildOptions) -> (Utf8PathBuf, U
             let file = file.unwrap_or(&spec.containerfile);
             (context.clone(), context.join(file))
         }
-    }
-}
-
-/// Every step after a `FROM` was in the layer cache.
-fn nothing_was_built(output: &Output) -> bool {
-    let text = said(output);
-    let steps = text
-        .lines()
-        .filter_map(|line| step(line))
-        .filter(|(_, _, instruction)| !is_from(instruction))
-        .count();
-    steps == text.matches("--> Using cache ").count()
-}
-
-fn is_from(instruction: &str) -> bool {
-    instruction
-        .split_whitespace()
-        .next()
-        .is_some_and(|word| word.eq_ignore_ascii_case("FROM"))
-}
-
-fn said(output: &Output) -> String {
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    text
-}
-
-/// Reads `[2/3] STEP 4/9: RUN true`: the stage, the step in it, and the instruction.
-fn step(line: &str) -> Option<(usize, usize, &str)> {
-    let (stage, rest) = match line.strip_prefix('[') {
-        Some(rest) => {
-            let (stage, rest) = rest.split_once(']')?;
-            (stage.split('/').next()?.parse().ok()?, rest.trim_start())
-        }
-        None => (1, line),
-    };
-    let (numbers, instruction) = rest.strip_prefix("STEP ")?.split_once(": ")?;
-    let number = numbers.split('/').next()?.parse().ok()?;
-    Some((stage, number, instruction))
-}
-
-/// The line of a stage's step. Steps are counted from the stage's `FROM`.
-fn line_of(file: &Containerfile, stage: usize, number: usize) -> Option<usize> {
-    let starts = file
-        .instructions
-        .iter()
-        .enumerate()
-        .filter(|(_, i)| i.keyword == "FROM");
-    let (start, _) = starts.into_iter().nth(stage.checked_sub(1)?)?;
-    let instruction = file.instructions.get(start + number.checked_sub(1)?)?;
-    Some(instruction.line)
-}
-
-fn failure(image: &str, file: &Containerfile, output: &Output) -> ImageError {
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let last = stdout.lines().filter_map(step).next_back();
-    let complaint = said(output);
-    let lines: Vec<&str> = complaint.trim().lines().collect();
-    let tail = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
-    ImageError::Build {
-        image: image.to_owned(),
-        file: file.source.file.clone(),
-        line: last.and_then(|(stage, number, _)| line_of(file, stage, number)),
-        step: last.map(|(_, number, instruction)| format!("step {number}, {instruction}")),
-        infrastructure: is_infrastructure(
-            last.map(|(_, _, instruction)| instruction),
-            &String::from_utf8_lossy(&output.stderr),
-        ),
-        said: bootproof_record::secret::redact(&tail),
-    }
-}
-
-/// A Containerfile whose step fails is the product's; a podman that does not get as far as a step, a
-/// runtime that cannot start a container, a registry that cannot be reached, or a full disk is not.
-fn is_infrastructure(step: Option<&str>, stderr: &str) -> bool {
-    let Some(step) = step else {
-        return true;
-    };
-    let said = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
-    // A program that is not in the image is the Containerfile's mistake, though the runtime reports it.
-    let runtime = said(&["OCI runtime error", "runc create failed", "crun: "]);
-    if runtime && !said(&["no such file or directory", "executable file"]) {
-        return true;
-    }
-    // podman's own last line, not what a step's program says.
-    let last = stderr.trim().lines().last().unwrap_or_default();
-    if last.contains("no space left on device") {
-        return true;
-    }
-    is_from(step)
-        && !said(&[
-            "manifest unknown",
-            "name unknown",
-            "not known",
-            "invalid reference",
-        ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::classify::Classify as _;
-
-    fn output(stdout: &str, stderr: &str, code: i32) -> Output {
-        Output {
-            line: "podman build".into(),
-            code,
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-            took: Duration::ZERO,
-            leaked: false,
-        }
-    }
-
-    const TWO_STAGES: &str =
-        "ARG A=1\nFROM x AS one\n# c\nRUN make\n\nFROM y\nCOPY --from=one /a \\\n  /a\nRUN false\n";
-
-    #[test]
-    fn a_failing_step_is_found_in_its_file() {
-        let file = containerfile::parse("C".into(), TWO_STAGES).unwrap();
-        let stdout = "[1/2] STEP 1/2: FROM x AS one\n[1/2] STEP 2/2: RUN make\n--> 1234\n[2/2] STEP 1/3: FROM y\n[2/2] STEP 2/3: COPY --from=one /a   /a\n--> 2345\n[2/2] STEP 3/3: RUN false\n";
-        let stderr =
-            "Error: building at STEP \"RUN false\": while running runtime: exit status 1\n";
-        let error = failure("page", &file, &output(stdout, stderr, 1));
-        assert!(!error.is_infrastructure());
-        let text = error.to_string();
-        assert!(
-            text.starts_with("building page failed at C:9 (step 3, RUN false): "),
-            "{text}"
-        );
-        assert!(text.ends_with("exit status 1"), "{text}");
-    }
-
-    #[test]
-    fn a_podman_that_cannot_start_says_nothing_of_the_product() {
-        let file = containerfile::parse("C".into(), "FROM x\nRUN true\n").unwrap();
-        let infra = |stdout: &str, stderr: &str| {
-            failure("page", &file, &output(stdout, stderr, 125)).is_infrastructure()
-        };
-        let from = "STEP 1/2: FROM x\n";
-        let run = "STEP 1/2: FROM x\nSTEP 2/2: RUN true\n";
-        assert!(infra("", "Error: cannot connect to storage\n"));
-        assert!(infra(
-            from,
-            "Error: dial tcp 127.0.0.1:5: connection refused\n"
-        ));
-        assert!(!infra(
-            from,
-            "Error: reading manifest latest: manifest unknown\n"
-        ));
-        assert!(infra(
-            run,
-            "runc create failed: unable to start container process\nexit status 1\n"
-        ));
-        assert!(infra(
-            run,
-            "Error: committing: write /x: no space left on device\n"
-        ));
-        assert!(!infra(
-            run,
-            "cp: no space left on device\nError: exit status 1\n"
-        ));
-    }
-
-    #[test]
-    fn a_build_in_which_every_step_was_cached_built_nothing() {
-        let cached = "STEP 1/3: FROM x\nSTEP 2/3: COPY a b\n--> Using cache 12\n--> 12\nSTEP 3/3: RUN y\n--> Using cache 34\nCOMMIT\n";
-        assert!(nothing_was_built(&output(cached, "", 0)));
-        let partly = cached.replacen("--> Using cache 34\n", "", 1);
-        assert!(!nothing_was_built(&output(&partly, "", 0)));
     }
 }

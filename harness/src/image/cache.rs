@@ -11,7 +11,7 @@ use crate::wait::{self, Poll};
 /// How often it is looked whether another maker is done.
 const PACE: Duration = Duration::from_millis(500);
 
-/// Holds a lock in the cache until it is dropped, waiting for whoever has it.
+/// Takes a lock in the cache, which is held until it is dropped; waits while another process holds it.
 pub(super) async fn lock(
     cache: &Utf8Path,
     name: &str,
@@ -31,7 +31,7 @@ pub(super) async fn lock(
     Ok(locked.await?)
 }
 
-/// Removes what makers that were killed left of a thing; only for whoever holds its lock.
+/// Removes what killed processes left of a thing. Its lock must be held.
 pub(super) fn sweep_partial(finished: &Utf8Path) -> Result<(), ImageError> {
     let (Some(folder), Some(name)) = (finished.parent(), finished.file_name()) else {
         return Ok(());

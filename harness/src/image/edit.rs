@@ -22,12 +22,11 @@ impl Images {
     ) -> Result<Utf8PathBuf, ImageError> {
         let spec = self.spec(name)?;
         let args = self.0.profile.build_args(spec, release);
-        let text = std::fs::read_to_string(&spec.containerfile)
-            .map_err(file_error(&spec.containerfile))?;
+        let bytes = std::fs::read(&spec.containerfile).map_err(file_error(&spec.containerfile))?;
         let file =
-            containerfile::parse(&spec.containerfile, &text).map_err(ImageError::Containerfile)?;
+            containerfile::parse(&spec.containerfile, &bytes).map_err(ImageError::Containerfile)?;
         let froms = file.froms(&args);
-        let found: Vec<_> = froms.iter().filter(|from| from.image == old).collect();
+        let found: Vec<_> = froms.iter().filter(|from| from.image.name == old).collect();
         let [from] = found.as_slice() else {
             return Err(ImageError::FromNotOnce {
                 file: spec.containerfile.clone(),
@@ -35,13 +34,12 @@ impl Images {
                     .first()
                     .copied()
                     .or(froms.first())
-                    .map(|from| from.line),
+                    .map(|from| from.image.line),
                 old: old.to_owned(),
                 found: found.len(),
             });
         };
-        let mut edited = text.clone();
-        edited.replace_range(from.span.clone(), new);
+        let edited = file.edited([(from.image.span.clone(), new.to_owned())]);
 
         let scratch = self.run().dirs.scratch.join("contexts");
         std::fs::create_dir_all(&scratch).map_err(file_error(&scratch))?;

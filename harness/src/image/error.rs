@@ -32,7 +32,7 @@ pub enum ImageError {
     #[error("{}", all(.0))]
     Containerfile(Vec<Problem>),
     /// The build failed.
-    #[error("building {image} failed at {}: {said}", place(.file, *.line, .step.as_deref()))]
+    #[error("building {image} failed at {}: {output}", place(.file, *.line, .step.as_deref()))]
     Build {
         /// The image's name.
         image: String,
@@ -42,8 +42,8 @@ pub enum ImageError {
         line: Option<usize>,
         /// The failing step as podman calls it, where it is known.
         step: Option<String>,
-        /// The end of what was said.
-        said: String,
+        /// The end of its output.
+        output: String,
         /// Whether it was podman or the network, not the Containerfile.
         infrastructure: bool,
     },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bootproof_record::Recorder;
 use camino::Utf8PathBuf;
 
-use super::build::Asked;
+use super::build::BuildRequest;
 use super::{BuildOptions, Built, ImageError, Images, Pushed, file_error};
 use crate::profile::{ImageSpec, ReleaseName};
 use crate::registry::{NAMESPACE, REGISTRY_NAME};
@@ -42,7 +42,7 @@ impl Images {
             build_args: BTreeMap::new(),
             version_label: false,
         };
-        let asked = Asked {
+        let request = BuildRequest {
             spec: &spec,
             context: &spec.context,
             file: &spec.containerfile,
@@ -50,7 +50,7 @@ impl Images {
             release,
             fresh: false,
         };
-        let built = self.build_asked(asked, recorder).await?;
+        let built = self.build_requested(request, recorder).await?;
         let pushed = self.push(&built, &options.tags, recorder).await?;
         Ok((built, pushed))
     }

@@ -76,8 +76,8 @@ fn references(
 ) -> Result<Vec<String>, ImageError> {
     let spec = &profile.images[name];
     let (_, file) = place(spec, options);
-    let text = std::fs::read_to_string(&file).map_err(super::file_error(&file))?;
-    let parsed = containerfile::parse(&file, &text).map_err(ImageError::Containerfile)?;
+    let bytes = std::fs::read(&file).map_err(super::file_error(&file))?;
+    let parsed = containerfile::parse(&file, &bytes).map_err(ImageError::Containerfile)?;
     Ok(parsed.needs(&profile.build_args(spec, release)))
 }
 

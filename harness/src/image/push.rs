@@ -6,8 +6,8 @@ use bootproof_record::{Event, Recorder, Work};
 use camino::Utf8PathBuf;
 
 use super::{Built, ImageError, Images, Pushed, file_error};
-use crate::exec::Cmd;
-use crate::registry::{reference, understand};
+use crate::exec::{Cmd, ExecError};
+use crate::registry::{RegistryError, reference};
 
 /// How long a push may take.
 const PUSH: Duration = Duration::from_secs(900);
@@ -72,7 +72,7 @@ impl Images {
             .deadline(self.run().host_deadline(PUSH))
             .run()
             .await
-            .map_err(|error| understand(error, target))?;
+            .map_err(|error| classify(error, target))?;
         recorder.command("host", &output);
         let pushed = std::fs::read_to_string(&path).map_err(file_error(&path))?;
         let pushed = pushed.trim().to_owned();
@@ -97,5 +97,67 @@ impl Images {
             tags: pushed.tags.clone(),
             digest: pushed.digest.clone(),
         });
+    }
+}
+
+/// What the failed command of a push says about the registry.
+fn classify(error: ExecError, reference: &str) -> RegistryError {
+    let ExecError::Failed { stderr, .. } = &error else {
+        return error.into();
+    };
+    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+    let reference = reference.to_owned();
+    if has(&[
+        "manifest unknown",
+        "name unknown",
+        "repository name not known",
+    ]) {
+        RegistryError::NoSuchImage { reference }
+    } else if has(&[
+        "unauthorized",
+        "authentication required",
+        "invalid username/password",
+    ]) {
+        RegistryError::Refused { reference }
+    } else if has(&[
+        "pinging container registry",
+        "invalid character",
+        "unexpected HTTP status",
+    ]) {
+        RegistryError::Nonsense {
+            why: stderr.lines().last().unwrap_or_default().to_owned(),
+            reference,
+        }
+    } else {
+        error.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::Classify as _;
+
+    fn failed(stderr: &str) -> RegistryError {
+        let error = ExecError::Failed {
+            line: "skopeo".into(),
+            code: 1,
+            stderr: stderr.into(),
+        };
+        classify(error, "r/a:1")
+    }
+
+    #[test]
+    fn only_a_missing_image_says_something_of_the_product() {
+        let missing = failed("reading manifest 9 in 127.0.0.1:5/demolab/soe: manifest unknown");
+        assert!(!missing.is_infrastructure());
+        assert_eq!(missing.to_string(), "the registry has no r/a:1");
+        for other in [
+            "reading manifest: unauthorized: authentication required",
+            "pinging container registry 127.0.0.1:5: received unexpected HTTP status: 500",
+            "dial tcp 127.0.0.1:5: connect: connection refused",
+        ] {
+            assert!(failed(other).is_infrastructure(), "{other}");
+        }
     }
 }

@@ -1,12 +1,17 @@
-//! Ports on 127.0.0.1, set aside so that two runs never choose the same one.
+//! Ports on 127.0.0.1, set aside so that nothing else takes them before a server does, or while it is down.
+//!
+//! The kernel sets them aside: a lease is a socket that is bound and never listens. A server that sets `SO_REUSEADDR`, as
+//! QEMU, chromedriver and the registry do, can bind the port beside it; another lease and an outgoing connection cannot. The
+//! port is free again when the process ends, however it does.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bootproof_record::lock::FileLock;
-use camino::{Utf8Path, Utf8PathBuf};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 use thiserror::Error;
 
 use super::{Ledger, LedgerError, Owned, Resource};
@@ -82,25 +87,16 @@ pub enum PortError {
     },
     /// Every port is in use or set aside.
     #[error(
-        "all ports of 127.0.0.1:{range} are taken: {leased} set aside by runs, {bound} in use by other programs \
+        "all ports of 127.0.0.1:{range} are taken \
          (end what holds them, run `bootproof clean`, or choose another range with {VARIABLE}=FIRST-LAST)"
     )]
     Exhausted {
         /// The range.
         range: PortRange,
-        /// How many are locked by runs.
-        leased: u32,
-        /// How many something listens on.
-        bound: u32,
     },
-    /// A lock file cannot be made.
-    #[error("cannot lock the port's file {path}: {source}")]
-    Lock {
-        /// The file.
-        path: Utf8PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// No socket can be made.
+    #[error("cannot set a port aside: {0}")]
+    Socket(std::io::Error),
     /// The ledger cannot be written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -109,18 +105,16 @@ pub enum PortError {
 /// Chooses free ports. Clones choose from the same range, one after the other.
 #[derive(Debug, Clone)]
 pub struct Ports {
-    folder: Utf8PathBuf,
     range: PortRange,
     /// Goes on from the last one chosen: a port that turned out to be taken is not chosen again at once.
     cursor: Arc<AtomicU32>,
 }
 
 impl Ports {
-    /// Ports of a range, with their locks in `STATE/ports`.
+    /// Ports of a range.
     #[must_use]
-    pub fn new(state: &Utf8Path, range: PortRange) -> Self {
+    pub fn new(range: PortRange) -> Self {
         Self {
-            folder: state.join("ports"),
             range,
             cursor: Arc::default(),
         }
@@ -132,61 +126,39 @@ impl Ports {
         self.range
     }
 
-    /// Sets a port aside that nothing listens on; it is in the ledger until the lease is dropped.
+    /// Sets a port aside that is not bound; it is in the ledger until the lease is dropped.
     ///
     /// # Errors
-    /// When none is left, or a lock or the ledger cannot be written.
+    /// When none is left, no socket can be made, or the ledger cannot be written.
     pub fn lease(&self, ledger: &Ledger) -> Result<PortLease, PortError> {
-        let (mut leased, mut bound) = (0, 0);
         for _ in 0..self.range.len() {
             let step = self.cursor.fetch_add(1, Ordering::Relaxed) % self.range.len();
             let port = self.range.first + u16::try_from(step).unwrap_or(0);
-            let Some(lock) = self.lock(port)? else {
-                leased += 1;
+            let Some(socket) = set_aside(port)? else {
                 continue;
             };
-            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
-                bound += 1;
-                continue;
-            }
             let owned = ledger.guard(Resource::Port { port })?;
             return Ok(PortLease {
                 port,
                 owned: Some(owned),
-                _lock: lock,
+                _socket: socket,
             });
         }
-        Err(PortError::Exhausted {
-            range: self.range,
-            leased,
-            bound,
-        })
-    }
-
-    /// The port's lock, or `None` when another lease has it.
-    fn lock(&self, port: u16) -> Result<Option<PortLock>, PortError> {
-        let path = self.folder.join(format!("{port}.lock"));
-        let fail = |source| PortError::Lock {
-            path: path.clone(),
-            source,
-        };
-        std::fs::create_dir_all(&self.folder).map_err(fail)?;
-        let lock = FileLock::try_exclusive(&path).map_err(fail)?;
-        Ok(lock.map(|lock| PortLock { path, _lock: lock }))
+        Err(PortError::Exhausted { range: self.range })
     }
 }
 
-#[derive(Debug)]
-struct PortLock {
-    path: Utf8PathBuf,
-    _lock: FileLock,
-}
-
-impl Drop for PortLock {
-    fn drop(&mut self) {
-        // Removed while it is locked: a lock on a file that is gone is not taken for one on the next.
-        let _ = std::fs::remove_file(&self.path);
+/// Binds a port; `None` when it is taken.
+fn set_aside(port: u16) -> Result<Option<OwnedFd>, PortError> {
+    let fail = |errno: Errno| PortError::Socket(errno.into());
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).map_err(fail)?;
+    if bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_err() {
+        return Ok(None);
     }
+    // Only now: bound with it, two leases could have the same port.
+    sockopt::set_socket_reuseaddr(&socket, true).map_err(fail)?;
+    Ok(Some(socket))
 }
 
 /// A port that is ours until this is dropped.
@@ -195,7 +167,7 @@ impl Drop for PortLock {
 pub struct PortLease {
     port: u16,
     owned: Option<Owned>,
-    _lock: PortLock,
+    _socket: OwnedFd,
 }
 
 impl PortLease {
@@ -217,12 +189,15 @@ impl Drop for PortLease {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use camino::Utf8PathBuf;
+
     use super::*;
     use bootproof_record::RunId;
 
     struct Host {
         _dir: tempfile::TempDir,
-        state: Utf8PathBuf,
         ledger: Ledger,
     }
 
@@ -230,11 +205,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let ledger = Ledger::open(&state, &RunId::parse("0badcafe").unwrap()).unwrap();
-        Host {
-            _dir: dir,
-            state,
-            ledger,
-        }
+        Host { _dir: dir, ledger }
     }
 
     /// A range of `n` ports that are free as far as one can know.
@@ -244,7 +215,7 @@ mod tests {
             let first = any.local_addr().unwrap().port();
             drop(any);
             let all = first.checked_add(n).is_some()
-                && (first..first + n).all(|p| TcpListener::bind((Ipv4Addr::LOCALHOST, p)).is_ok());
+                && (first..first + n).all(|port| set_aside(port).is_ok_and(|it| it.is_some()));
             if all {
                 return PortRange {
                     first,
@@ -270,29 +241,47 @@ mod tests {
     fn two_leases_are_two_ports_and_a_third_says_what_to_do() {
         let host = host();
         let range = free(2);
-        let ports = Ports::new(&host.state, range);
-        let other_run = Ports::new(&host.state, range);
+        let ports = Ports::new(range);
+        let other_run = Ports::new(range);
         let a = ports.lease(&host.ledger).unwrap();
         let b = other_run.lease(&host.ledger).unwrap();
         assert_ne!(a.port(), b.port());
         assert_eq!(host.ledger.owned().len(), 2);
         let error = ports.lease(&host.ledger).unwrap_err().to_string();
         assert!(error.contains(&range.to_string()), "{error}");
-        assert!(error.contains("2 set aside by runs, 0 in use"), "{error}");
         drop(a);
         assert_eq!(host.ledger.owned().len(), 1);
         let again = ports.lease(&host.ledger).unwrap();
         drop((again, b));
-        let left = std::fs::read_dir(host.state.join("ports")).unwrap().count();
-        assert_eq!(left, 0);
+        assert_eq!(host.ledger.owned().len(), 0);
     }
 
     #[test]
-    fn a_port_somebody_listens_on_is_passed_over() {
+    fn a_server_takes_the_port_and_may_go_and_come_again() {
+        let host = host();
+        let range = free(1);
+        let ports = Ports::new(range);
+        let lease = ports.lease(&host.ledger).unwrap();
+        let address = (Ipv4Addr::LOCALHOST, lease.port());
+        for _ in 0..2 {
+            // Nothing listens, and the port is not free either.
+            assert!(TcpStream::connect(address).is_err());
+            assert!(ports.lease(&host.ledger).is_err());
+            // The standard library sets SO_REUSEADDR, as servers do.
+            let server = TcpListener::bind(address).unwrap();
+            let client = TcpStream::connect(address).unwrap();
+            drop((server.accept().unwrap(), client));
+            assert!(ports.lease(&host.ledger).is_err());
+        }
+        drop(lease);
+    }
+
+    #[test]
+    fn a_port_that_is_listened_on_is_passed_over() {
         let host = host();
         let range = free(2);
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, range.first)).unwrap();
-        let ports = Ports::new(&host.state, range);
+        let ports = Ports::new(range);
         let lease = ports.lease(&host.ledger).unwrap();
         assert_eq!(lease.port(), range.last);
         drop(taken);

@@ -265,7 +265,7 @@ mod tests {
         let run = Run::plain(Recorder::unrecorded(), id, dirs).unwrap();
         let mut events = run.recorder.watch();
         let hypervisor = Hypervisor::with_client("false", "test:///default", run.accel);
-        let ports = Ports::new(&run.dirs.state, PortRange::from_env().unwrap());
+        let ports = Ports::new(PortRange::from_env().unwrap());
         let ledger = run.ledger.clone();
         let machines = Machines::new(run, hypervisor, ports).unwrap();
         let resource = Resource::Domain {

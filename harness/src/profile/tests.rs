@@ -68,7 +68,7 @@ impl Lab {
         std::fs::write(path, text).unwrap();
     }
 
-    fn said(&self) -> Vec<String> {
+    fn messages(&self) -> Vec<String> {
         let error = Profile::load(self.path()).unwrap_err();
         let folder = format!("{}/", self.path());
         error
@@ -79,9 +79,9 @@ impl Lab {
     }
 }
 
-fn said(from: &str, to: &str) -> Vec<String> {
+fn messages(from: &str, to: &str) -> Vec<String> {
     assert!(GOOD.contains(from), "{from}");
-    Lab::new(&GOOD.replacen(from, to, 1)).said()
+    Lab::new(&GOOD.replacen(from, to, 1)).messages()
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn an_unknown_key_gets_its_place_and_the_one_that_was_meant() {
     let problem = &error.problems()[0];
     let line = &problem.text.as_deref().unwrap()[problem.line_span().unwrap()];
     assert!(line.starts_with("contxt ="), "{line}");
-    let said = lab.said().remove(0);
+    let said = lab.messages().remove(0);
     assert!(
         said.starts_with("profile.toml:32:1: unknown field `contxt`"),
         "{said}"
@@ -144,7 +144,7 @@ fn keys_of(table: &str) -> std::collections::BTreeSet<String> {
         None if table.is_empty() => format!("{unknown}{GOOD}"),
         None => format!("{GOOD}\n{unknown}"),
     };
-    let said = Lab::new(&toml).said().remove(0);
+    let said = Lab::new(&toml).messages().remove(0);
     let known = said
         .split_once("expected ")
         .unwrap_or_else(|| panic!("{said}"))
@@ -202,7 +202,7 @@ fn the_reference_has_every_key_and_no_other() {
 #[test]
 fn another_schema_is_told_before_its_keys() {
     assert_eq!(
-        said("schema = 1", "schema = 7\nnovelty = true"),
+        messages("schema = 1", "schema = 7\nnovelty = true"),
         ["profile.toml:2:10: unknown profile schema 7 (this bootproof reads schema 1)"]
     );
 }
@@ -210,12 +210,12 @@ fn another_schema_is_told_before_its_keys() {
 #[test]
 fn two_releases_that_are_the_same_are_none() {
     assert_eq!(
-        said("tag = \"2\"", "tag = \"1\""),
+        messages("tag = \"2\"", "tag = \"1\""),
         [
             "profile.toml:15:7: both releases have the tag \"1\" (an upgrade needs two releases that differ)"
         ]
     );
-    let said = said("VERSION_ID = \"2\"", "VERSION_ID = \"1\"").remove(0);
+    let said = messages("VERSION_ID = \"2\"", "VERSION_ID = \"1\"").remove(0);
     assert!(
         said.contains(":17:14: both releases have the same os_release"),
         "{said}"
@@ -227,19 +227,19 @@ fn a_missing_containerfile_is_shown_at_its_image() {
     let lab = Lab::new(GOOD);
     std::fs::remove_file(lab.path().join("soe/Containerfile")).unwrap();
     assert_eq!(
-        lab.said(),
+        lab.messages(),
         ["profile.toml:28:9: the image soe has no Containerfile (looked for soe/Containerfile)"]
     );
     assert_eq!(
-        said("context = \"pages\"", "context = \"sites\""),
+        messages("context = \"pages\"", "context = \"sites\""),
         ["profile.toml:32:11: the image page has no build context (looked for the folder sites)"]
     );
 }
 
 #[test]
-fn a_base_nobody_makes_is_not_declared() {
+fn a_base_that_the_profile_does_not_make_is_not_declared() {
     assert_eq!(
-        said(
+        messages(
             "base = \"registry.bootproof.test/upstream/base:2\"",
             "base = \"registry.bootproof.test/upstream/base:3\""
         ),
@@ -263,13 +263,13 @@ fn all_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
             .replacen("{base}", "{basis}", 1)
             .replacen("4GiB", "four", 1),
     );
-    let said = lab.said();
+    let said = lab.messages();
     let lines: Vec<_> = said.iter().map(|s| s.split(':').nth(1).unwrap()).collect();
     assert_eq!(lines, ["7", "29", "35"], "{said:?}");
 }
 
 #[test]
-fn a_from_that_nobody_makes_is_found_without_podman() {
+fn a_from_that_the_profile_does_not_make_is_found_without_podman() {
     let lab = Lab::new(GOOD);
     lab.write(
         "pages/Containerfile",
@@ -279,6 +279,46 @@ fn a_from_that_nobody_makes_is_found_without_podman() {
     let problems = profile.check_containerfiles();
     assert_eq!(problems.len(), 1);
     assert_eq!((problems[0].line, problems[0].column), (Some(2), Some(6)));
+}
+
+#[test]
+fn an_image_that_no_registry_can_have_is_found_without_podman() {
+    let lab = Lab::new(GOOD);
+    let check = |text: &str| {
+        lab.write("pages/Containerfile", text);
+        let profile = Profile::load(lab.path()).unwrap();
+        let problems = profile.check_containerfiles().into_iter();
+        let lines =
+            problems.map(|it| format!("{} {:?} {}", it.line.unwrap(), it.severity, it.message));
+        lines.collect::<Vec<_>>()
+    };
+    let (none, local) = (
+        "COPY --from=registry.bootproof.test/demolab/sow /a /a",
+        "localhost/agent:1",
+    );
+    assert_eq!(
+        check(&format!("FROM {local}\n{none}\n")),
+        [
+            format!("1 Error {local} is in no registry: it is a name of podman's own storage"),
+            "2 Error registry.bootproof.test/demolab/sow is neither an image nor a base of the profile".to_owned(),
+        ]
+    );
+    assert_eq!(
+        check("FROM quay.io/$TEAM/server:1\n"),
+        ["1 Error nothing gives TEAM a value"]
+    );
+    assert_eq!(
+        check("ARG PARENT\n# c\nFROM ${PARENT}\n"),
+        ["3 Error PARENT is empty"]
+    );
+    assert_eq!(
+        check("ARG KIND\nFROM quay.io/team/server${KIND}\n"),
+        [""; 0]
+    );
+    assert_eq!(
+        check("FROM quay.io/team/server$KIND\n"),
+        ["1 Warning nothing gives KIND a value"]
+    );
 }
 
 #[test]
@@ -293,7 +333,7 @@ fn words_for_tags_are_looked_up_and_anything_else_is_a_tag() {
 #[test]
 fn words_and_tags_that_are_taken_are_none() {
     assert_eq!(
-        said("[disk]", "[tags]\nold = \"0\"\nfix = \"2\"\n[disk]"),
+        messages("[disk]", "[tags]\nold = \"0\"\nfix = \"2\"\n[disk]"),
         [
             "profile.toml:35:1: the word \"old\" is taken (old and new are the releases' tags, and latest is itself)",
             "profile.toml:36:7: the tag \"2\" has another word already (two images would be pushed under one tag)",
@@ -307,7 +347,7 @@ fn a_tolerance_is_a_share_under_which_not_everything_looks_the_same() {
     let pictures = Profile::load(lab.path()).unwrap().pictures;
     assert_eq!((pictures.channel, pictures.share), (3, 0.0005));
     assert_eq!(
-        said("[disk]", "[pictures]\nshare = 5.0\n[disk]"),
+        messages("[disk]", "[pictures]\nshare = 5.0\n[disk]"),
         ["profile.toml:35:9: pictures.share is 5, not a share between 0 and 0.5"]
     );
 }
@@ -315,7 +355,7 @@ fn a_tolerance_is_a_share_under_which_not_everything_looks_the_same() {
 #[test]
 fn an_update_is_of_images_that_are_there() {
     assert_eq!(
-        said("[disk]", "[update]\nimages = [\"sow\"]\n[disk]"),
+        messages("[disk]", "[update]\nimages = [\"sow\"]\n[disk]"),
         ["profile.toml:35:11: there is no image sow (did you mean soe?)"]
     );
 }
@@ -326,7 +366,7 @@ fn a_redaction_is_a_rule_that_leaves_the_release_to_be_seen() {
         let table = format!(
             "[[snapshots.redact]]\nfile = \"os-release\"\npattern = '{pattern}'\nwith = \"x\"\n[disk]"
         );
-        said("[disk]", &table).remove(0)
+        messages("[disk]", &table).remove(0)
     };
     let said = rule("(");
     assert!(
@@ -343,7 +383,7 @@ fn a_redaction_is_a_rule_that_leaves_the_release_to_be_seen() {
 fn a_candidate_is_an_image_of_the_profile() {
     let table = |keys: &str| format!("[sign_off]\n{keys}\n[disk]");
     assert_eq!(
-        said(
+        messages(
             "[disk]",
             &table("candidates = [\"sow:old\", \"page:\"]\nallow_skips = [\" \"]")
         ),

@@ -5,20 +5,19 @@
 
 use std::collections::BTreeMap;
 
+use oci_client::manifest::{
+    IMAGE_CONFIG_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
+};
 use serde_json::{Value, json};
 
-use super::api::{Api, IMAGE_KINDS, Manifest, OCI_INDEX, OCI_MANIFEST};
-use super::query::{Trust, sha256};
-use super::reference::{NAMESPACE, REGISTRY_NAME, untagged};
-use super::{Kind, Registry, RegistryError, USER, names};
+use super::repository::{IMAGE_KINDS, Manifest, RegistryOperation, Repository, sha256};
+use super::{Registry, RegistryError};
 
 /// A signed statement's envelope: <https://github.com/secure-systems-lab/dsse>.
 pub const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// A configuration that says nothing, as the image specification has it.
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
-
-const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// cosign finds its layers by this; with a key of one's own it holds nothing.
 const COSIGN_SIGNATURE: &str = "dev.cosignproject.cosign/signature";
@@ -40,8 +39,8 @@ impl Registry {
     /// # Errors
     /// When the registry does not say.
     pub async fn has(&self, reference: &str, digest: &str) -> Result<bool, RegistryError> {
-        let api = self.api(reference)?;
-        Ok(api.manifest(digest, &IMAGE_KINDS).await?.is_some())
+        let (repository, _) = self.open(reference, RegistryOperation::Pull).await?;
+        Ok(repository.manifest(digest, &IMAGE_KINDS).await?.is_some())
     }
 
     /// Attaches an envelope to an image, as a referrer and under cosign's tag; the real addresses of both.
@@ -55,43 +54,16 @@ impl Registry {
         digest: &str,
         what: &Attachable<'_>,
     ) -> Result<Vec<String>, RegistryError> {
-        let api = self.api(reference)?;
-        let subject = api.manifest(digest, &IMAGE_KINDS).await?;
-        let subject = subject.ok_or_else(|| RegistryError::NoSuchImage {
-            reference: format!("{}@{digest}", api.repository()),
-        })?;
-        let referrer = attach_referrer(&api, digest, &subject, what).await?;
-        let tag = attach_for_cosign(&api, digest, what).await?;
+        let (repository, _) = self.open(reference, RegistryOperation::Push).await?;
+        let subject = repository.manifest(digest, &IMAGE_KINDS).await?;
+        let subject = subject.ok_or_else(|| repository.missing(digest))?;
+        let referrer = attach_referrer(&repository, digest, &subject, what).await?;
+        let tag = attach_for_cosign(&repository, digest, what).await?;
         Ok(vec![
-            format!("{}@{referrer}", api.repository()),
-            format!("{}:{tag}", api.repository()),
+            format!("{}@{referrer}", repository.name()),
+            format!("{}:{tag}", repository.name()),
         ])
     }
-
-    fn api(&self, reference: &str) -> Result<Api, RegistryError> {
-        let (namespace, name) = split(reference);
-        let path = self.place.path(namespace, name);
-        let host = &self.place.host;
-        match &self.kind {
-            Kind::Served { host: server, .. } => {
-                let basic = names::basic(USER, server.password());
-                Api::new(host, &path, Trust::Only(server.ca_pem()), Some(basic))
-            }
-            Kind::Remote(remote) => {
-                let basic = remote.auth.as_ref().map(|login| login.basic().clone());
-                Api::new(host, &path, Trust::also(remote.ca.as_deref()), basic)
-            }
-        }
-    }
-}
-
-/// Namespace and name of a reference under the one name.
-fn split(reference: &str) -> (&str, &str) {
-    let plain = untagged(reference);
-    let path = plain
-        .strip_prefix(REGISTRY_NAME)
-        .map_or(plain, |rest| rest.trim_start_matches('/'));
-    path.split_once('/').unwrap_or((NAMESPACE, path))
 }
 
 /// `sha256-HEX`: a digest as a tag.
@@ -104,55 +76,70 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 async fn attach_referrer(
-    api: &Api,
+    repository: &Repository,
     digest: &str,
     subject: &Manifest,
     what: &Attachable<'_>,
 ) -> Result<String, RegistryError> {
     let (empty_type, empty) = EMPTY;
-    let config = api.put_blob(empty, "an empty configuration").await?;
-    let layer = api.put_blob(what.envelope, "a signed statement").await?;
+    let config = repository.put_blob(empty, "an empty configuration").await?;
+    let layer = repository
+        .put_blob(what.envelope, "a signed statement")
+        .await?;
     let annotations = json!({ "in-toto.io/predicate-type": what.predicate_type });
     let manifest = bytes(&json!({
         "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
+        "mediaType": OCI_IMAGE_MEDIA_TYPE,
         "artifactType": what.artifact_type,
         "config": { "mediaType": empty_type, "digest": config, "size": empty.len() },
         "layers": [{ "mediaType": DSSE, "digest": layer, "size": what.envelope.len() }],
         "subject": {
-            "mediaType": subject.media_type,
+            "mediaType": subject.media_type(),
             "digest": digest,
             "size": subject.bytes.len(),
         },
         "annotations": annotations,
     }));
     let referrer = sha256(&manifest);
-    let listed = api
-        .put_manifest(&referrer, OCI_MANIFEST, &manifest, "a referrer")
+    repository
+        .put_manifest(&referrer, OCI_IMAGE_MEDIA_TYPE, &manifest, "a referrer")
         .await?;
-    if !listed {
+    if !repository.lists_referrer(digest, &referrer).await? {
         let descriptor = json!({
-            "mediaType": OCI_MANIFEST,
+            "mediaType": OCI_IMAGE_MEDIA_TYPE,
             "digest": referrer,
             "size": manifest.len(),
             "artifactType": what.artifact_type,
             "annotations": annotations,
         });
-        list_under_the_tag(api, &as_tag(digest), descriptor).await?;
+        list_under_tag(repository, &as_tag(digest), descriptor).await?;
     }
     Ok(referrer)
 }
 
-/// The fallback of a registry without referrers: an index under a tag, with what is in it already.
-async fn list_under_the_tag(api: &Api, tag: &str, descriptor: Value) -> Result<(), RegistryError> {
-    let found = api.manifest(tag, &[OCI_INDEX]).await?;
+/// The fallback of a registry without referrers: an index under a tag. What others have in it stays to the byte of
+/// each field, so it is no type of ours that is read and written; and an error is no empty list, as it is for the client.
+async fn list_under_tag(
+    repository: &Repository,
+    tag: &str,
+    descriptor: Value,
+) -> Result<(), RegistryError> {
+    let found = repository
+        .manifest(tag, &[OCI_IMAGE_INDEX_MEDIA_TYPE])
+        .await?;
     let index = match &found {
         None => None,
-        Some(found) => Some(listing(&found.bytes).map_err(|why| api.nonsense(tag, why))?),
+        Some(found) => Some(listing(&found.bytes).map_err(|why| repository.nonsense(tag, why))?),
     };
     if let Some(index) = listed(index, descriptor) {
         let index = bytes(&index);
-        api.put_manifest(tag, OCI_INDEX, &index, "the list of referrers")
+        repository
+            .put_manifest(
+                tag,
+                OCI_IMAGE_INDEX_MEDIA_TYPE,
+                &index,
+                "the list of referrers",
+            )
             .await?;
     }
     Ok(())
@@ -168,8 +155,9 @@ fn listing(bytes: &[u8]) -> Result<Value, String> {
 
 /// The index with one more; `None` when it is in it already.
 fn listed(index: Option<Value>, descriptor: Value) -> Option<Value> {
-    let mut index = index
-        .unwrap_or_else(|| json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] }));
+    let mut index = index.unwrap_or_else(
+        || json!({ "schemaVersion": 2, "mediaType": OCI_IMAGE_INDEX_MEDIA_TYPE, "manifests": [] }),
+    );
     let manifests = index["manifests"].as_array_mut()?;
     if manifests
         .iter()
@@ -183,17 +171,19 @@ fn listed(index: Option<Value>, descriptor: Value) -> Option<Value> {
 
 /// cosign's own way: an image under `sha256-HEX.att`, with one layer for each envelope.
 async fn attach_for_cosign(
-    api: &Api,
+    repository: &Repository,
     digest: &str,
     what: &Attachable<'_>,
 ) -> Result<String, RegistryError> {
     let tag = format!("{}.att", as_tag(digest));
-    let found = api.manifest(&tag, &[OCI_MANIFEST]).await?;
+    let found = repository.manifest(&tag, &[OCI_IMAGE_MEDIA_TYPE]).await?;
     let mut layers = match &found {
         None => Vec::new(),
-        Some(found) => layers(&found.bytes).map_err(|why| api.nonsense(&tag, why))?,
+        Some(found) => layers(&found.bytes).map_err(|why| repository.nonsense(&tag, why))?,
     };
-    let layer = api.put_blob(what.envelope, "a signed statement").await?;
+    let layer = repository
+        .put_blob(what.envelope, "a signed statement")
+        .await?;
     if layers.iter().any(|l| l["digest"] == layer) {
         return Ok(tag);
     }
@@ -207,14 +197,15 @@ async fn attach_for_cosign(
         ]),
     }));
     let config = bytes(&config_of(&layers));
-    let config_digest = api.put_blob(&config, "a configuration").await?;
+    let config_digest = repository.put_blob(&config, "a configuration").await?;
     let manifest = bytes(&json!({
         "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": { "mediaType": IMAGE_CONFIG, "size": config.len(), "digest": config_digest },
+        "mediaType": OCI_IMAGE_MEDIA_TYPE,
+        "config": { "mediaType": IMAGE_CONFIG_MEDIA_TYPE, "size": config.len(), "digest": config_digest },
         "layers": layers,
     }));
-    api.put_manifest(&tag, OCI_MANIFEST, &manifest, "an attestation")
+    repository
+        .put_manifest(&tag, OCI_IMAGE_MEDIA_TYPE, &manifest, "an attestation")
         .await?;
     Ok(tag)
 }
@@ -245,7 +236,7 @@ fn config_of(layers: &[Value]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::api::tests::{Told, speaking};
+    use super::super::repository::tests::{Answer, speaking};
     use super::*;
 
     #[test]
@@ -253,7 +244,7 @@ mod tests {
         let one = json!({ "digest": "sha256:1", "size": 1 });
         let two = json!({ "digest": "sha256:2", "size": 2 });
         let index = listed(None, one.clone()).unwrap();
-        assert_eq!(index["mediaType"], OCI_INDEX);
+        assert_eq!(index["mediaType"], OCI_IMAGE_INDEX_MEDIA_TYPE);
         assert_eq!(listed(Some(index.clone()), one.clone()), None);
         let mut theirs = index;
         theirs["annotations"] = json!({ "theirs": "kept" });
@@ -283,18 +274,9 @@ mod tests {
         assert_eq!(config["history"].as_array().unwrap().len(), 2);
     }
 
-    #[test]
-    fn a_reference_is_a_namespace_and_a_name() {
-        let one = "registry.bootproof.test/demolab/a:1";
-        assert_eq!(split(one), ("demolab", "a"));
-        let other = "registry.bootproof.test/upstream/b";
-        assert_eq!(split(other), ("upstream", "b"));
-    }
-
-    async fn referrer(told: &'static [Told]) -> (String, Vec<String>) {
-        let (api, asked) = speaking(told).await;
+    async fn referrer(answers: &'static [Answer]) -> (String, Vec<String>) {
+        let (repository, requests) = speaking(answers).await;
         let subject = Manifest {
-            media_type: OCI_MANIFEST.to_owned(),
             bytes: b"{}".to_vec(),
         };
         let what = Attachable {
@@ -303,43 +285,70 @@ mod tests {
             predicate_type: "https://example.com/p",
         };
         let digest = "sha256:00";
-        let referrer = attach_referrer(&api, digest, &subject, &what).await;
-        let asked = asked.lock().unwrap().clone();
-        (referrer.unwrap(), asked)
+        let referrer = attach_referrer(&repository, digest, &subject, &what).await;
+        let requests = requests.lock().unwrap().clone();
+        (referrer.unwrap(), requests)
     }
+
+    /// A registry that answers so when it is asked for referrers, and has no list under the tag.
+    async fn referrer_where(status: &'static str, index: &'static str) -> (String, Vec<String>) {
+        let answers = [
+            Answer("HEAD", "/blobs/", "200 OK", "", ""),
+            Answer("PUT", "/manifests/", "201 Created", "", ""),
+            Answer("GET", "/referrers/sha256:00", status, "", index),
+            Answer("GET", "/manifests/sha256-00", "404 Not Found", "", ""),
+        ];
+        referrer(Box::leak(Box::new(answers))).await
+    }
+
+    const TAG: [&str; 2] = [
+        "GET /v2/a/b/manifests/sha256-00",
+        "PUT /v2/a/b/manifests/sha256-00",
+    ];
 
     #[tokio::test]
     async fn a_registry_that_lists_referrers_itself_gets_no_tag() {
-        let (referrer, asked) = referrer(&[
-            Told("HEAD", "/blobs/", "200 OK", "", ""),
-            Told(
-                "PUT",
-                "/manifests/sha256:",
-                "201 Created",
-                "OCI-Subject: sha256:00\r\n",
-                "",
-            ),
-        ])
-        .await;
-        let last = format!("PUT /v2/a/b/manifests/{referrer}");
-        assert_eq!(asked.last(), Some(&last), "{asked:?}");
+        // The same is attached each time, so that its digest is.
+        let (digest, _) = referrer_where("404 Not Found", "").await;
+        let index = json!({
+            "schemaVersion": 2,
+            "manifests": [{ "mediaType": OCI_IMAGE_MEDIA_TYPE, "digest": digest, "size": 1 }],
+        });
+        let (referrer, requests) = referrer_where("200 OK", index.to_string().leak()).await;
+        assert_eq!(referrer, digest);
+        let ends = &requests[requests.len() - 2..];
+        let put = format!("PUT /v2/a/b/manifests/{referrer}");
+        let asked = "GET /v2/a/b/referrers/sha256:00".to_owned();
+        assert_eq!(ends, [put, asked], "{requests:?}");
     }
 
     #[tokio::test]
     async fn a_registry_that_lists_none_gets_the_tag() {
-        let (_, asked) = referrer(&[
-            Told("HEAD", "/blobs/", "200 OK", "", ""),
-            Told("PUT", "/manifests/", "201 Created", "", ""),
-            Told("GET", "/manifests/sha256-00", "404 Not Found", "", ""),
-        ])
+        let empty = r#"{"schemaVersion":2,"manifests":[]}"#;
+        for (status, index) in [
+            ("404 Not Found", ""),
+            ("405 Method Not Allowed", "no"),
+            ("200 OK", empty),
+            ("200 OK", "nonsense"),
+        ] {
+            let (_, requests) = referrer_where(status, index).await;
+            assert_eq!(requests[requests.len() - 2..], TAG, "{status} {index}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_cannot_be_read_is_not_overwritten() {
+        let busy = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#;
+        let (repository, requests) = speaking(Box::leak(Box::new([Answer(
+            "GET",
+            "/manifests/",
+            "429 Too Many Requests",
+            "",
+            busy,
+        )])))
         .await;
-        let ends = &asked[asked.len() - 2..];
-        assert_eq!(
-            ends,
-            [
-                "GET /v2/a/b/manifests/sha256-00",
-                "PUT /v2/a/b/manifests/sha256-00"
-            ]
-        );
+        let listed = list_under_tag(&repository, "sha256-00", json!({ "digest": "x" })).await;
+        assert!(matches!(listed, Err(RegistryError::Nonsense { .. })));
+        assert_eq!(*requests.lock().unwrap(), TAG[..1]);
     }
 }

@@ -42,12 +42,12 @@ pub enum RegistryError {
     )]
     NotInstalled,
     /// It ended by itself.
-    #[error("{}", ended(*code, said))]
+    #[error("{}", ended(*code, log))]
     Ended {
         /// Its exit code; 128 + N where signal N killed it.
         code: i32,
         /// The end of its log.
-        said: String,
+        log: String,
     },
     /// It does not answer.
     #[error("the registry does not answer: {0}")]
@@ -135,15 +135,15 @@ impl Classify for RegistryError {
     }
 }
 
-/// How a registry ended that nobody has stopped.
-fn ended(code: i32, said: &str) -> String {
+/// How a registry ended that was not stopped.
+fn ended(code: i32, log: &str) -> String {
     let how = match code - 128 {
         signal @ 1..=64 => format!("the registry was killed by signal {signal}"),
         _ => format!("the registry ended with exit code {code}"),
     };
-    match said.trim() {
+    match log.trim() {
         "" => how,
-        said => format!("{how}: {said}"),
+        log => format!("{how}: {log}"),
     }
 }
 

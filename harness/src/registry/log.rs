@@ -40,7 +40,7 @@ impl Registry {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(fail)?;
         let text = String::from_utf8_lossy(&text);
-        let repository = self.place.path(namespace, name);
+        let repository = self.location.path(namespace, name);
         Ok(text.lines().filter_map(|l| blob(l, &repository)).collect())
     }
 }

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bootproof_record::Event;
-use bootproof_record::secret::{Secret, register};
+use bootproof_record::secret::Secret;
 use camino::Utf8Path;
 use serde::Deserialize;
 
-use super::query::{Ping, Trust};
-use super::{Place, RegistryError};
+use super::ping::{Ping, Trust};
+use super::repository::Credentials;
+use super::{RegistryError, RegistryLocation};
 use crate::run::Run;
 use crate::wait;
 
 /// A registry of the user's own, as they gave it; every file of it made sense. Nothing was asked of it yet.
 #[derive(Debug, Clone)]
 pub struct Remote {
-    pub(super) place: Place,
+    pub(super) location: RegistryLocation,
     pub(super) auth: Option<Login>,
     pub(super) ca: Option<String>,
 }
@@ -30,22 +33,24 @@ impl Remote {
         authfile: Option<&Utf8Path>,
         ca: Option<&Utf8Path>,
     ) -> Result<Self, RegistryError> {
-        let place = parse_remote(name)?;
-        let auth = authfile.map(|path| Login::read(path, &place)).transpose()?;
+        let location = parse_remote(name)?;
+        let auth = authfile
+            .map(|path| Login::read(path, &location))
+            .transpose()?;
         let ca = ca.map(read_ca).transpose()?;
-        Ok(Self { place, auth, ca })
+        Ok(Self { location, auth, ca })
     }
 
     /// `HOST/ORG`, as it was given.
     #[must_use]
     pub fn name(&self) -> String {
-        let below = self.place.organisation.as_deref().unwrap_or_default();
-        entry(&self.place.host, below)
+        let below = self.location.organisation.as_deref().unwrap_or_default();
+        entry(&self.location.host, below)
     }
 }
 
 /// Reads `HOST/ORG`.
-fn parse_remote(name: &str) -> Result<Place, RegistryError> {
+fn parse_remote(name: &str) -> Result<RegistryLocation, RegistryError> {
     let wrong = |why| RegistryError::Name {
         name: name.to_owned(),
         why,
@@ -71,10 +76,10 @@ fn parse_remote(name: &str) -> Result<Place, RegistryError> {
     if !organisation.chars().all(path_like) || organisation.split('/').any(str::is_empty) {
         return Err(wrong("its organisation makes no sense"));
     }
-    Ok(Place {
+    Ok(RegistryLocation {
         host: host.to_owned(),
         organisation: Some(organisation.to_owned()),
-        ..Place::default()
+        ..RegistryLocation::default()
     })
 }
 
@@ -94,12 +99,14 @@ struct Auth {
 pub(super) struct Login {
     /// What it is for, without the host: an organisation or a repository in it, or nothing.
     below: String,
+    /// User and password as they are in the authfile.
     auth: Secret,
+    credentials: Credentials,
 }
 
 impl Login {
     /// The entry for the registry and no other: machines are given what they need only.
-    fn read(path: &Utf8Path, place: &Place) -> Result<Self, RegistryError> {
+    fn read(path: &Utf8Path, location: &RegistryLocation) -> Result<Self, RegistryError> {
         let wrong = |why: String| RegistryError::Authfile {
             path: path.to_owned(),
             why,
@@ -108,33 +115,48 @@ impl Login {
             .map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let file: Authfile = serde_json::from_str(&text)
             .map_err(|error| wrong(format!("is not an authfile: {error}")))?;
-        let mut below = place.organisation.clone().unwrap_or_default();
+        let mut below = location.organisation.clone().unwrap_or_default();
         // The most specific entry wins, as for podman.
         loop {
-            let key = entry(&place.host, &below);
+            let key = entry(&location.host, &below);
             if let Some(auth) = file.auths.get(&key).and_then(|entry| entry.auth.as_ref()) {
-                register(auth);
                 let auth = Secret::new(auth.clone());
-                return Ok(Self { below, auth });
+                let credentials = decode(&auth)
+                    .ok_or_else(|| wrong(format!("has no user and password for {key}")))?;
+                return Ok(Self {
+                    below,
+                    auth,
+                    credentials,
+                });
             }
             if below.is_empty() {
-                return Err(wrong(format!("has no password for {}", place.host)));
+                return Err(wrong(format!("has no password for {}", location.host)));
             }
             below = below.rsplit_once('/').map_or("", |(up, _)| up).to_owned();
         }
     }
 
-    /// User and password as HTTP's basic scheme has them.
-    pub(super) fn basic(&self) -> &Secret {
-        &self.auth
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// An authfile with it alone, for the registry as one side sees it.
-    pub(super) fn json(&self, place: &Place) -> Secret {
-        let key = entry(&place.host, &self.below);
+    pub(super) fn json(&self, location: &RegistryLocation) -> Secret {
+        let key = entry(&location.host, &self.below);
         let json = serde_json::json!({ "auths": { key: { "auth": self.auth.expose() } } });
         Secret::new(json.to_string())
     }
+}
+
+/// `user:password` in base64.
+fn decode(auth: &Secret) -> Option<Credentials> {
+    let pair = STANDARD.decode(auth.expose()).ok()?;
+    let pair = String::from_utf8(pair).ok()?;
+    let (user, password) = pair.split_once(':')?;
+    Some(Credentials {
+        user: user.to_owned(),
+        password: Secret::new(password),
+    })
 }
 
 fn entry(host: &str, below: &str) -> String {
@@ -177,7 +199,7 @@ fn certificates(pem: &str) -> String {
 
 /// Asks until it answers; what answers with something else will not become a registry.
 pub(super) async fn ping(run: &Run, remote: &Remote) -> Result<(), RegistryError> {
-    let host = &remote.place.host;
+    let host = &remote.location.host;
     let ping = Ping::new(host, Trust::also(remote.ca.as_deref()))?;
     let deadline = run.host_deadline(std::time::Duration::from_secs(20));
     wait::timeout(&format!("the registry {host}"), deadline, ping.ask(None)).await??;
@@ -195,7 +217,7 @@ pub(super) async fn ping(run: &Run, remote: &Remote) -> Result<(), RegistryError
 /// Whether a name, as opposed to an address, stands for the loopback interface.
 async fn resolves_to_this_host_alone(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if super::names::is_loopback(host) || name.parse::<std::net::IpAddr>().is_ok() {
+    if super::location::is_loopback(host) || name.parse::<std::net::IpAddr>().is_ok() {
         return false;
     }
     let Ok(addresses) = tokio::net::lookup_host((name, 443)).await else {
@@ -211,8 +233,8 @@ mod tests {
 
     #[test]
     fn a_registry_is_a_host_and_an_organisation() {
-        let place = parse_remote("quay.io/acme").unwrap();
-        assert_eq!(place.repository("demolab", "soe"), "quay.io/acme/soe");
+        let location = parse_remote("quay.io/acme").unwrap();
+        assert_eq!(location.repository("demolab", "soe"), "quay.io/acme/soe");
         for wrong in [
             "",
             "quay.io",
@@ -232,24 +254,24 @@ mod tests {
         let path = Utf8Path::from_path(dir.path()).unwrap().join("auth.json");
         std::fs::write(
             &path,
-            r#"{"auths":{"quay.io":{"auth":"general-one"},"quay.io/acme":{"auth":"acmes-own"},"127.0.0.1:5000":{"auth":"not-yours"}}}"#,
+            r#"{"auths":{"quay.io":{"auth":"YWxsOmdlbmVyYWwtb25l"},"quay.io/acme":{"auth":"YWNtZTphY21lcy1vd24="},"127.0.0.1:5000":{"auth":"bGFiOm5vdC15b3Vycw=="}}}"#,
         )
         .unwrap();
         let auth = |name: &str| {
             let remote = Remote::read(name, Some(&path), None)?;
             let login = remote.auth.unwrap();
             let sides = [
-                login.json(&remote.place),
-                login.json(&remote.place.to_guests()),
+                login.json(&remote.location),
+                login.json(&remote.location.to_guests()),
             ];
             Ok::<_, RegistryError>(sides.map(|side| side.expose().to_owned()))
         };
-        let acmes = r#"{"auths":{"quay.io/acme":{"auth":"acmes-own"}}}"#;
+        let acmes = r#"{"auths":{"quay.io/acme":{"auth":"YWNtZTphY21lcy1vd24="}}}"#;
         assert_eq!(auth("quay.io/acme").unwrap(), [acmes, acmes]);
-        assert!(auth("quay.io/b").unwrap()[0].contains("general-one"));
+        assert!(auth("quay.io/b").unwrap()[0].contains("YWxsOmdlbmVyYWwtb25l"));
         assert_eq!(
             auth("127.0.0.1:5000/lab").unwrap()[1],
-            r#"{"auths":{"10.0.2.2:5000":{"auth":"not-yours"}}}"#
+            r#"{"auths":{"10.0.2.2:5000":{"auth":"bGFiOm5vdC15b3Vycw=="}}}"#
         );
         let error = auth("ghcr.io/b").unwrap_err().to_string();
         assert!(error.contains("has no password for ghcr.io"), "{error}");

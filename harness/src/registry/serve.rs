@@ -9,7 +9,7 @@ use bootproof_record::secret::{Secret, redact};
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::Mutex;
 
-use super::query::{Ping, Trust};
+use super::ping::{Ping, Trust};
 use super::{RegistryError, USER, tls};
 use crate::clean_up::clean_up;
 use crate::exec::{Cmd, Daemon, find_program};
@@ -62,7 +62,7 @@ impl Server {
     pub(super) async fn start(run: &Run) -> Result<Self, RegistryError> {
         let program = installed().ok_or(RegistryError::NotInstalled)?;
         let folder = make_folder(run)?;
-        let ports = Ports::new(&run.dirs.state, PortRange::from_env()?);
+        let ports = Ports::new(PortRange::from_env()?);
         let certificates = tls::make(&run.id)?;
         let password = Secret::random(16)?;
         // The password is as random as a key: a costly hash would only slow each request down.
@@ -90,7 +90,7 @@ impl Server {
     /// A second server over the same images, at an address of its own: it can go down while the first stays.
     pub(super) async fn beside(&self) -> Result<Self, RegistryError> {
         let folder = make_folder(&self.run)?;
-        let ports = Ports::new(&self.run.dirs.state, PortRange::from_env()?);
+        let ports = Ports::new(PortRange::from_env()?);
         let server = Self {
             run: self.run.clone(),
             log: folder.join("registry.log"),
@@ -106,7 +106,7 @@ impl Server {
         server.begin(&ports).await
     }
 
-    /// Serves, on another port when somebody was faster.
+    /// Serves, on another port when this one was taken meanwhile.
     async fn begin(mut self, ports: &Ports) -> Result<Self, RegistryError> {
         let server = &mut self;
         let mut tries = 0;
@@ -233,13 +233,13 @@ impl Server {
             (Ok(()), _) => Ok(()),
             (Err(_), Some(code)) => Err(RegistryError::Ended {
                 code,
-                said: self.last_words(),
+                log: self.log_tail(),
             }),
             (Err(error), None) => Err(error.into()),
         }
     }
 
-    fn last_words(&self) -> String {
+    fn log_tail(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.trim().lines().collect();
         redact(&lines[lines.len().saturating_sub(5)..].join("\n"))
@@ -276,7 +276,7 @@ impl Server {
 }
 
 fn port_was_taken(error: &RegistryError) -> bool {
-    matches!(error, RegistryError::Ended { said, .. } if said.contains("address already in use"))
+    matches!(error, RegistryError::Ended { log, .. } if log.contains("address already in use"))
 }
 
 fn installed() -> Option<&'static str> {

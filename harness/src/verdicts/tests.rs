@@ -31,7 +31,7 @@ fn build(infrastructure: bool) -> ImageError {
         file: "Containerfile".into(),
         line: Some(3),
         step: None,
-        said: "no".to_owned(),
+        output: "no".to_owned(),
         infrastructure,
     }
 }

@@ -132,7 +132,7 @@ impl Lab {
     pub async fn machines(&self) -> Machines {
         let uri = Hypervisor::default_uri();
         let hypervisor = Hypervisor::open(&uri, self.run.accel).await.unwrap();
-        let ports = Ports::new(&self.run.dirs.state, PortRange::from_env().unwrap());
+        let ports = Ports::new(PortRange::from_env().unwrap());
         Machines::new(self.run.clone(), hypervisor, ports).unwrap()
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bootproof_harness::profile::Profile;
-use bootproof_harness::registry::{NAMESPACE, Place, reference};
+use bootproof_harness::registry::{NAMESPACE, RegistryLocation, reference};
 use bootproof_harness::run::Dirs;
 use bootproof_record::{RunId, SignOff, SourceTree};
 use bootproof_report::attest::subject::subject_name;
@@ -168,10 +168,10 @@ fn a_long_list_of_reasons_is_cut() {
 
 #[test]
 fn the_subject_is_where_the_users_own_registry_has_the_image() {
-    let place = Place {
+    let place = RegistryLocation {
         host: "quay.io".to_owned(),
         organisation: Some("acme/lab".to_owned()),
-        ..Place::default()
+        ..RegistryLocation::default()
     };
     for (namespace, name) in [(NAMESPACE, "homepage"), ("upstream", "base")] {
         let image = reference(namespace, name);

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
-use super::super::{ImageSpec, SignOffSpec, asked, named};
+use super::super::{ImageSpec, SignOffSpec, named, raw};
 use super::Resolver;
 
 impl Resolver<'_> {
     pub(super) fn sign_off(
         &mut self,
-        asked: asked::SignOff,
+        raw: raw::SignOff,
         images: &BTreeMap<String, ImageSpec>,
     ) -> SignOffSpec {
-        for candidate in &asked.candidates {
+        for candidate in &raw.candidates {
             let (name, tag) = named(candidate.get_ref());
             if !images.contains_key(name) {
                 let message = format!("there is no image {name}");
@@ -24,7 +24,7 @@ impl Resolver<'_> {
                 self.wrong(candidate.span(), "its tag is empty".to_owned());
             }
         }
-        for text in &asked.allow_skips {
+        for text in &raw.allow_skips {
             if text.get_ref().trim().is_empty() {
                 self.wrong_with(
                     text.span(),
@@ -35,8 +35,8 @@ impl Resolver<'_> {
         }
         let plain = |list: Vec<Spanned<String>>| list.into_iter().map(Spanned::into_inner);
         SignOffSpec {
-            candidates: plain(asked.candidates).collect(),
-            allow_skips: plain(asked.allow_skips).collect(),
+            candidates: plain(raw.candidates).collect(),
+            allow_skips: plain(raw.allow_skips).collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::reference::{NAMESPACE, REGISTRY_NAME, reference, untagged};
 
 /// Where a registry really is, seen from one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct RegistryLocation {
     /// Its host, with the port where there is one: what certificates and credentials go by.
     pub host: String,
     /// The path all images lie below: an organisation, or nothing.
@@ -20,7 +20,7 @@ pub struct Place {
     pub shared: Vec<String>,
 }
 
-impl Place {
+impl RegistryLocation {
     /// The run's registry, as the host sees it.
     #[must_use]
     pub fn served(port: u16) -> Self {
@@ -54,9 +54,9 @@ impl Place {
         }
     }
 
-    /// The same registry, where images lie below an organisation, but for those that are shared.
+    /// The same registry, with all images below an organisation except for those that are shared.
     #[must_use]
-    pub fn within(self, organisation: &str, shared: &[String]) -> Self {
+    pub fn with_namespace(self, organisation: &str, shared: &[String]) -> Self {
         Self {
             organisation: Some(organisation.to_owned()),
             shared: shared.to_vec(),
@@ -169,26 +169,32 @@ mod tests {
     fn both_sides_mean_the_same_image() {
         let reference = "registry.bootproof.test/demolab/httpd:9";
         assert_eq!(
-            Place::served(5000).real(reference),
+            RegistryLocation::served(5000).real(reference),
             "127.0.0.1:5000/demolab/httpd:9"
         );
         assert_eq!(
-            Place::served(5000).to_guests().real(reference),
+            RegistryLocation::served(5000).to_guests().real(reference),
             "10.0.2.2:5000/demolab/httpd:9"
         );
-        assert_eq!(Place::served(1).real("quay.io/a/b:1"), "quay.io/a/b:1");
+        assert_eq!(
+            RegistryLocation::served(1).real("quay.io/a/b:1"),
+            "quay.io/a/b:1"
+        );
     }
 
     #[test]
     fn an_organisation_stands_for_the_namespace_under_test() {
-        let place = Place {
+        let location = RegistryLocation {
             host: "quay.io".into(),
             organisation: Some("acme".into()),
-            ..Place::default()
+            ..RegistryLocation::default()
         };
-        assert_eq!(place.repository("demolab", "soe"), "quay.io/acme/soe");
-        assert_eq!(place.repository("upstream", "x"), "quay.io/acme/upstream/x");
-        let conf: toml::Table = toml::from_str(&place.registries_conf()).unwrap();
+        assert_eq!(location.repository("demolab", "soe"), "quay.io/acme/soe");
+        assert_eq!(
+            location.repository("upstream", "x"),
+            "quay.io/acme/upstream/x"
+        );
+        let conf: toml::Table = toml::from_str(&location.registries_conf()).unwrap();
         let registries = conf["registry"].as_array().unwrap();
         let mapped: Vec<_> = registries
             .iter()
@@ -211,21 +217,22 @@ mod tests {
     #[test]
     fn what_is_shared_lies_outside_the_organisation() {
         let base = "registry.bootproof.test/upstream/base".to_owned();
-        let place = Place::served(5000).within("line-2", std::slice::from_ref(&base));
+        let location =
+            RegistryLocation::served(5000).with_namespace("line-2", std::slice::from_ref(&base));
         assert_eq!(
-            place.real(&format!("{base}:12")),
+            location.real(&format!("{base}:12")),
             "127.0.0.1:5000/upstream/base:12"
         );
         assert_eq!(
-            place.real(&format!("{base}@sha256:0")),
+            location.real(&format!("{base}@sha256:0")),
             "127.0.0.1:5000/upstream/base@sha256:0"
         );
         assert_eq!(
-            place.real("registry.bootproof.test/demolab/soe:latest"),
+            location.real("registry.bootproof.test/demolab/soe:latest"),
             "127.0.0.1:5000/line-2/soe:latest"
         );
-        assert_eq!(place.path("upstream", "stock"), "line-2/upstream/stock");
-        let conf = place.registries_conf();
+        assert_eq!(location.path("upstream", "stock"), "line-2/upstream/stock");
+        let conf = location.registries_conf();
         assert!(
             conf.contains(&format!(
                 "prefix = \"{base}\"\nlocation = \"127.0.0.1:5000/upstream/base\""

@@ -10,7 +10,7 @@ use super::{AfterRollback, Client};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct RawProfile {
     #[expect(dead_code, reason = "parse() has looked at it; it must be there")]
     pub schema: u32,
     pub name: Spanned<String>,
@@ -197,7 +197,7 @@ struct SchemaOnly {
     schema: Option<Spanned<i64>>,
 }
 
-pub(super) fn parse(source: &Source) -> Result<Asked, Problem> {
+pub(super) fn parse(source: &Source) -> Result<RawProfile, Problem> {
     let known = i64::from(super::PROFILE_SCHEMA);
     if let Ok(SchemaOnly {
         schema: Some(schema),
