@@ -4,6 +4,7 @@
 //! reports) is derived from its events and from nothing else. Nothing here starts a process.
 
 mod accel;
+mod error_chain;
 mod event;
 mod hex;
 pub mod lock;
@@ -19,6 +20,7 @@ mod verdict;
 mod work;
 
 pub use accel::Accel;
+pub use error_chain::error_chain;
 pub use event::{
     AttachmentKind, Boot, EVENT_SCHEMA, Envelope, Event, PlannedScenario, SignOff, SourceTree,
 };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bootproof_record::error_chain;
 use bootproof_record::secret::{Secret, redact};
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -108,13 +109,7 @@ pub(super) fn client(
 
 /// reqwest's own text leaves out what went wrong; its sources say it.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    redact(&text)
+    redact(&error_chain(error))
 }
 
 /// The part of an image's configuration that says what it is built on.
