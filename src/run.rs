@@ -12,7 +12,6 @@ pub mod plan;
 pub mod schedule;
 pub mod session;
 pub mod slots;
-pub mod snapshots;
 pub mod source;
 pub mod stop;
 pub mod words;

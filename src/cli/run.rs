@@ -14,7 +14,6 @@ use crate::attest::Attest;
 use crate::exit::Exit;
 use crate::report::live::Progress;
 use crate::run::session::{self, Asked};
-use crate::run::snapshots;
 use crate::settings::{Settings, is_factor};
 
 /// What `run` was asked.
@@ -101,7 +100,6 @@ impl Run {
     pub fn execute(self, settings: Settings) -> Result<Exit, Ended> {
         PortRange::from_env()
             .map_err(|error| Problem::new("BOOTPROOF_PORTS", error.to_string()))?;
-        snapshots::settle(self.release)?;
         let attest = self.attest(&settings)?;
         let registry = self.own_registry(&settings)?;
         let loaded = self.choice.load(&settings)?;

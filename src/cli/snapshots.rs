@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use bootproof_record::problem::Problem;
-use bootproof_steps::snapshot::{Pending, pending};
+use bootproof_steps::snapshot::{PendingSnapshot, list_pending};
 use camino::Utf8Path;
 use clap::{Args, Subcommand};
 
@@ -63,8 +63,8 @@ impl Snapshots {
 fn accept(which: &Which) -> Result<Exit, Ended> {
     let waiting = which.waiting()?;
     for one in &waiting {
-        one.accept().map_err(|error| fault(&one.seen, &error))?;
-        say(&format!("accepted {}", one.kept));
+        one.accept().map_err(|error| fault(&one.new_path, &error))?;
+        say(&format!("accepted {}", one.path));
     }
     if waiting.is_empty() {
         say(NOTHING);
@@ -79,7 +79,7 @@ fn review(which: &Which) -> Result<Exit, Ended> {
     let paint = Paint::of(writes.is_terminal());
     let mut left = 0;
     for one in &waiting {
-        let told = told(one).map_err(|error| fault(&one.seen, &error))?;
+        let told = told(one).map_err(|error| fault(&one.new_path, &error))?;
         say(&format!("{}\n{told}\n", paint.bold(&one.name)));
         let fate = if asks { ask()? } else { Fate::Waits };
         match fate {
@@ -87,7 +87,7 @@ fn review(which: &Which) -> Result<Exit, Ended> {
             Fate::Rejected => one.reject(),
             Fate::Waits => Ok(()),
         }
-        .map_err(|error| fault(&one.seen, &error))?;
+        .map_err(|error| fault(&one.new_path, &error))?;
         left += usize::from(fate == Fate::Waits);
     }
     say(&if waiting.is_empty() {
@@ -105,8 +105,9 @@ fn review(which: &Which) -> Result<Exit, Ended> {
 }
 
 impl Which {
-    fn waiting(&self) -> Result<Vec<Pending>, Ended> {
-        let all = pending(SNAPSHOTS.into()).map_err(|error| fault(SNAPSHOTS.into(), &error))?;
+    fn waiting(&self) -> Result<Vec<PendingSnapshot>, Ended> {
+        let all =
+            list_pending(SNAPSHOTS.into()).map_err(|error| fault(SNAPSHOTS.into(), &error))?;
         for name in &self.names {
             if !all.iter().any(|one| is_called(&one.name, name)) {
                 let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
@@ -121,7 +122,7 @@ impl Which {
                 .into());
             }
         }
-        let chosen = |one: &Pending| {
+        let chosen = |one: &PendingSnapshot| {
             self.names.is_empty() || self.names.iter().any(|name| is_called(&one.name, name))
         };
         Ok(all.into_iter().filter(chosen).collect())
@@ -134,11 +135,11 @@ fn is_called(full: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
-fn told(one: &Pending) -> std::io::Result<String> {
-    let new = if one.kept.exists() { "" } else { " (new)" };
+fn told(one: &PendingSnapshot) -> std::io::Result<String> {
+    let new = if one.path.exists() { "" } else { " (new)" };
     Ok(match one.difference()? {
-        Some(difference) => format!("{}{new}\n{}", one.kept, visible(difference.trim_end())),
-        None => format!("{}{new}: a picture; look at {}", one.kept, one.seen),
+        Some(difference) => format!("{}{new}\n{}", one.path, visible(difference.trim_end())),
+        None => format!("{}{new}: a picture; look at {}", one.path, one.new_path),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bootproof_record::Verdict;
-use bootproof_steps::{Entered, Shared, World};
+use bootproof_steps::{ScenarioInfo, Shared, World};
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
@@ -24,16 +24,16 @@ impl Live {
 impl Stage<World> for Live {
     fn enter(&self, world: &mut World, begin: Begin) {
         let scenario = begin.scenario;
-        world.enter(
+        world.begin(
             self.shared.clone(),
-            Entered {
+            ScenarioInfo {
                 id: scenario.id,
                 name: scenario.name,
                 feature: scenario.feature,
                 parent: begin.parent,
-                line: begin.line,
-                children: scenario.children,
-                heirs: begin.heirs,
+                storyline: begin.line,
+                child_count: scenario.children,
+                chosen_child_count: begin.heirs,
                 tags: scenario.tags,
                 attempt: begin.attempt,
             },
@@ -42,12 +42,12 @@ impl Stage<World> for Live {
 
     fn last_look<'a>(&'a self, world: &'a World) -> LocalBoxFuture<'a, Result<(), String>> {
         world
-            .last_look()
+            .final_health_check()
             .map(|looked| looked.map_err(|error| error.to_string()))
             .boxed_local()
     }
 
     fn leave<'a>(&'a self, world: &'a mut World, verdict: Verdict) -> LocalBoxFuture<'a, ()> {
-        world.leave(verdict).boxed_local()
+        world.end(verdict).boxed_local()
     }
 }

@@ -326,6 +326,7 @@ impl Begun {
                 .places
                 .snapshots(&self.profile)
                 .map_err(|p| p.to_string())?,
+            pending_snapshots: !asked.release && !in_ci(),
             guest_source: self.places.guest().map_err(|p| p.to_string())?,
             browser: self.capability.browser(),
             restore: self.capability.restore(),
@@ -552,6 +553,11 @@ impl Begun {
         });
         below.unwrap_or_else(|| out.to_string())
     }
+}
+
+/// Whether this runs in CI, where nothing is left for a person to review.
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 fn complain(text: &str) {
