@@ -131,8 +131,8 @@ impl AssetFolders {
         path.starts_with(&self.into)
     }
 
-    /// A profile's folder of snapshots, absolute, since insta would take a relative one from elsewhere: the binary's for
-    /// its own profiles, else the current folder's, which need not be there yet.
+    /// A profile's folder of snapshots, absolute: the binary's for its own profiles, else the current folder's, which need
+    /// not be there yet.
     ///
     /// # Errors
     /// When the binary's cannot be unpacked, or there is no current folder.

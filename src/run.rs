@@ -19,7 +19,6 @@ pub(crate) mod schedule;
 pub(crate) mod select;
 pub(crate) mod session;
 pub(crate) mod slots;
-pub(crate) mod snapshots;
 pub(crate) mod step_check;
 pub(crate) mod stop;
 pub(crate) mod task;

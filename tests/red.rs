@@ -120,6 +120,10 @@ fn a_wrong_product_fails_at_the_right_step_at_night() {
 }
 
 /// Runs the scenarios of the night or those of every change, and compares how each fails with what is known of it.
+#[expect(
+    clippy::print_stderr,
+    reason = "libtest shows it when an assertion below fails"
+)]
 fn fails_as_known(nightly: bool) {
     let known: Vec<_> = RED.iter().filter(|red| red.nightly == nightly).collect();
     let tags = if nightly { "@nightly" } else { "not @nightly" };
@@ -146,7 +150,6 @@ fn fails_as_known(nightly: bool) {
         .status()
         .unwrap();
     let screen = std::fs::read_to_string(screen).unwrap();
-    // Shown when something below fails.
     eprintln!("{screen}");
     assert_eq!(ended.code(), Some(1));
     let run = std::fs::read_to_string(out.join("run.json")).unwrap();

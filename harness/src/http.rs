@@ -6,7 +6,7 @@ mod steady;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bootproof_record::{Origin, Recorder, Work};
+use bootproof_record::{Origin, Recorder, Work, error_chain};
 use reqwest::{Client, redirect};
 use thiserror::Error;
 
@@ -147,7 +147,7 @@ impl Http {
             .build()
             .map_err(|error| HttpError::Client {
                 url: "anything".to_owned(),
-                said: chain(&error),
+                said: error_chain(&error),
             })?;
         Ok(Self { client, recorder })
     }
@@ -341,7 +341,7 @@ fn classify(url: &str, deadline: Duration, error: &reqwest::Error) -> HttpError 
     // Closed before, while or after the request was written: which of them is a matter of luck.
     let closed =
         hyper.is_some_and(|e| e.is_incomplete_message() || e.is_canceled() || e.is_closed());
-    let said = chain(error);
+    let said = error_chain(error);
     if error.is_builder() {
         HttpError::Client { url, said }
     } else if error.is_timeout() {
@@ -375,19 +375,6 @@ fn find<'a, E: std::error::Error + 'static>(
         next = error.source();
     }
     None
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

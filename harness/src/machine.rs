@@ -58,7 +58,7 @@ use spec::Files;
 const STATUS: Duration = Duration::from_secs(30);
 
 /// How long a fetch may take, as measured under KVM.
-const FETCH: Duration = Duration::from_secs(300);
+pub const FETCH: Duration = Duration::from_secs(300);
 
 /// How many lines of its console an error shows.
 const CONSOLE: usize = 20;

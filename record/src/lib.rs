@@ -6,6 +6,7 @@
 #![warn(unreachable_pub)]
 
 mod accel;
+mod error_chain;
 mod event;
 mod hex;
 pub mod lock;
@@ -21,6 +22,7 @@ mod verdict;
 mod work;
 
 pub use accel::Accel;
+pub use error_chain::error_chain;
 pub use event::{
     AttachmentKind, Boot, EVENT_SCHEMA, Envelope, Event, PlannedScenario, SignOff, SourceTree,
 };

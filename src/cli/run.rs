@@ -18,7 +18,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::print_error;
 use crate::run::request::RunRequest;
-use crate::run::{session, snapshots};
+use crate::run::session;
 use crate::sign_off::signing::SigningRequest;
 
 /// The arguments of `run`.
@@ -114,7 +114,6 @@ impl Run {
     pub(crate) fn execute(self, settings: Settings) -> Result<Exit, CliError> {
         PortRange::from_env()
             .map_err(|error| Problem::new("BOOTPROOF_PORTS", error.to_string()))?;
-        snapshots::configure_insta(self.release)?;
         let signing = self.signing_request(&settings)?;
         let registry = self.remote(&settings)?;
         let loaded = self.features.load(&settings)?;

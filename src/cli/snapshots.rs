@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use bootproof_record::problem::Problem;
 use bootproof_report::paint::Paint;
 use bootproof_report::text::{plural, visible};
-use bootproof_steps::snapshot::{Pending, pending};
+use bootproof_steps::snapshot::{PendingSnapshot, list_pending};
 use camino::Utf8Path;
 use clap::{Args, Subcommand};
 
@@ -64,8 +64,9 @@ impl Snapshots {
 fn accept(which: &Which) -> Result<Exit, CliError> {
     let waiting = which.waiting()?;
     for one in &waiting {
-        one.accept().map_err(|error| failure(&one.seen, &error))?;
-        print(&format!("accepted {}", one.kept));
+        one.accept()
+            .map_err(|error| failure(&one.new_path, &error))?;
+        print(&format!("accepted {}", one.path));
     }
     if waiting.is_empty() {
         print(NOTHING);
@@ -80,7 +81,7 @@ fn review(which: &Which) -> Result<Exit, CliError> {
     let paint = Paint::of(writes.is_terminal());
     let mut left = 0;
     for one in &waiting {
-        let description = describe(one).map_err(|error| failure(&one.seen, &error))?;
+        let description = describe(one).map_err(|error| failure(&one.new_path, &error))?;
         print(&format!("{}\n{description}\n", paint.bold(&one.name)));
         let outcome = if asks { ask()? } else { ReviewOutcome::Pending };
         match outcome {
@@ -88,7 +89,7 @@ fn review(which: &Which) -> Result<Exit, CliError> {
             ReviewOutcome::Rejected => one.reject(),
             ReviewOutcome::Pending => Ok(()),
         }
-        .map_err(|error| failure(&one.seen, &error))?;
+        .map_err(|error| failure(&one.new_path, &error))?;
         left += usize::from(outcome == ReviewOutcome::Pending);
     }
     print(&if waiting.is_empty() {
@@ -106,8 +107,9 @@ fn review(which: &Which) -> Result<Exit, CliError> {
 }
 
 impl Which {
-    fn waiting(&self) -> Result<Vec<Pending>, CliError> {
-        let all = pending(SNAPSHOTS.into()).map_err(|error| failure(SNAPSHOTS.into(), &error))?;
+    fn waiting(&self) -> Result<Vec<PendingSnapshot>, CliError> {
+        let all =
+            list_pending(SNAPSHOTS.into()).map_err(|error| failure(SNAPSHOTS.into(), &error))?;
         for name in &self.names {
             if !all.iter().any(|one| is_called(&one.name, name)) {
                 let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
@@ -122,7 +124,7 @@ impl Which {
                 .into());
             }
         }
-        let chosen = |one: &Pending| {
+        let chosen = |one: &PendingSnapshot| {
             self.names.is_empty() || self.names.iter().any(|name| is_called(&one.name, name))
         };
         Ok(all.into_iter().filter(chosen).collect())
@@ -135,11 +137,11 @@ fn is_called(full: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
-fn describe(one: &Pending) -> std::io::Result<String> {
-    let new = if one.kept.exists() { "" } else { " (new)" };
+fn describe(one: &PendingSnapshot) -> std::io::Result<String> {
+    let new = if one.path.exists() { "" } else { " (new)" };
     Ok(match one.difference()? {
-        Some(difference) => format!("{}{new}\n{}", one.kept, visible(difference.trim_end())),
-        None => format!("{}{new}: a picture; look at {}", one.kept, one.seen),
+        Some(difference) => format!("{}{new}\n{}", one.path, visible(difference.trim_end())),
+        None => format!("{}{new}: a picture; look at {}", one.path, one.new_path),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bootproof_record::Verdict;
-use bootproof_steps::{Entered, Shared, World};
+use bootproof_steps::{ScenarioInfo, Shared, World};
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
@@ -24,16 +24,16 @@ impl WorldStage {
 impl Stage<World> for WorldStage {
     fn enter(&self, world: &mut World, start: ScenarioStart) {
         let scenario = start.scenario;
-        world.enter(
+        world.begin(
             self.shared.clone(),
-            Entered {
+            ScenarioInfo {
                 id: scenario.id,
                 name: scenario.name,
                 feature: scenario.feature,
                 parent: start.parent,
-                line: start.storyline,
-                children: start.forks,
-                heirs: start.chosen_children,
+                storyline: start.storyline,
+                child_count: start.forks,
+                chosen_child_count: start.chosen_children,
                 tags: scenario.tags,
                 attempt: start.attempt,
             },
@@ -42,12 +42,12 @@ impl Stage<World> for WorldStage {
 
     fn check_health<'a>(&'a self, world: &'a World) -> LocalBoxFuture<'a, Result<(), String>> {
         world
-            .last_look()
+            .final_health_check()
             .map(|looked| looked.map_err(|error| error.to_string()))
             .boxed_local()
     }
 
     fn leave<'a>(&'a self, world: &'a mut World, verdict: Verdict) -> LocalBoxFuture<'a, ()> {
-        world.leave(verdict).boxed_local()
+        world.end(verdict).boxed_local()
     }
 }

@@ -1,48 +1,49 @@
-//! What a step says when it does not pass.
+//! Why a step did not pass.
 
 use std::error::Error;
 use std::fmt;
 
+use bootproof_harness::classify::Classify;
 use bootproof_harness::profile::Profile;
+use bootproof_record::{Origin, error_chain};
 
-/// Why a step did not pass, and whose fault that is.
+/// Why a step did not pass, and the verdict that follows.
 ///
-/// cucumber keeps only the `Display` of a step's error, so that it carries both: the text begins
-/// with the verdict's word and a colon, and renders the whole chain of causes.
+/// cucumber keeps only the `Display` of a step's error, so its text carries both: it begins with the verdict's word and a
+/// colon, and renders the whole chain of causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepError {
-    /// The product did not do what it promised.
+    /// A promise of the product was broken.
     Failed(String),
-    /// The infrastructure or the harness did not do what it should.
+    /// The infrastructure or the harness has failed.
     Error(String),
     /// This host or profile cannot do it.
     Skipped(String),
 }
 
 impl StepError {
-    /// The product's fault.
+    /// A failure of the product's.
     pub fn failed(message: impl fmt::Display) -> Self {
         Self::Failed(message.to_string())
     }
 
-    /// The infrastructure's or the harness's fault.
+    /// A failure of the infrastructure's or the harness's.
     pub fn error(message: impl fmt::Display) -> Self {
         Self::Error(message.to_string())
     }
 
-    /// The profile lacks a key. What steps say they need is looked for before a run; this is for what they do not say.
-    pub fn lacking(profile: &Profile, key: &str) -> Self {
+    /// The profile lacks a key. The keys that steps declare are looked for before a run; this is for all others.
+    pub fn missing_key(profile: &Profile, key: &str) -> Self {
         let add = profile.lacks(key).unwrap_or_default();
         Self::error(format!("the profile has no {key}: {add}"))
     }
 
-    /// An error with its causes, sorted by whose fault it is.
-    pub fn sorted(error: &(dyn Error + 'static), infrastructure: bool) -> Self {
-        let text = chain(error);
-        if infrastructure {
-            Self::Error(text)
-        } else {
-            Self::Failed(text)
+    /// An error with its causes, by its origin.
+    pub fn from_error(error: &(dyn Error + 'static), origin: Origin) -> Self {
+        let text = error_chain(error);
+        match origin {
+            Origin::Product => Self::Failed(text),
+            Origin::Infrastructure => Self::Error(text),
         }
     }
 }
@@ -59,47 +60,11 @@ impl fmt::Display for StepError {
 
 impl Error for StepError {}
 
-/// The message of an error and of every cause that its own message does not already hold.
-#[must_use]
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let message = inner.to_string();
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = inner.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug)]
-    struct Outer(std::io::Error);
-
-    impl fmt::Display for Outer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("cannot read the page")
-        }
-    }
-
-    impl Error for Outer {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-
-    #[test]
-    fn the_whole_chain_is_shown_once() {
-        let error = Outer(std::io::Error::other("disk on fire"));
-        assert_eq!(
-            StepError::sorted(&error, true).to_string(),
-            "error: cannot read the page: disk on fire"
-        );
-    }
+/// The step error of an error that knows its origin.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what map_err hands over"
+)]
+pub(crate) fn into_step_error(error: impl Classify + Error + 'static) -> StepError {
+    StepError::from_error(&error, error.origin())
 }

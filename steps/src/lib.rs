@@ -2,22 +2,25 @@
 //!
 //! A definition parses a phrase into typed parameters, calls the harness and asserts at most one thing.
 
-mod ahead;
+mod action;
 mod chapter;
 mod error;
-mod line;
+mod image_phrase;
 mod parameter;
+mod phrase;
+mod scenario;
 mod shared;
 pub mod snapshot;
-mod subject;
-mod unit;
+mod storyline;
+mod system;
 mod vocabulary;
 mod world;
 
-pub use ahead::{Building, ImagePhrase, image_phrase};
-pub use error::{StepError, chain};
+pub use error::StepError;
+pub use image_phrase::{Building, ImagePhrase, image_phrase};
+pub use scenario::ScenarioInfo;
 pub use shared::{Options, Shared};
 pub use vocabulary::{
     Chapter, Placeholder, StepDoc, chapters, matching, needs, placeholders, vocabulary,
 };
-pub use world::{Entered, World};
+pub use world::World;

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use bootproof_harness::bootc::Host;
 use bootproof_harness::profile::ReleaseName;
 use cucumber::Parameter;
 
@@ -70,6 +71,33 @@ impl FromStr for After {
     }
 }
 
+impl After {
+    /// Whether the client reboots by itself.
+    #[must_use]
+    pub fn applies(self) -> bool {
+        matches!(self, Self::Apply | Self::Soft)
+    }
+}
+
+/// A place among a machine's deployments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Booted,
+    Staged,
+    Rollback,
+}
+
+impl Slot {
+    /// The digest in this place, and the place in words.
+    pub(crate) fn digest(self, status: &Host) -> (Option<&str>, &'static str) {
+        match self {
+            Self::Booted => (status.booted_digest(), "booted"),
+            Self::Staged => (status.staged_digest(), "staged"),
+            Self::Rollback => (status.rollback_digest(), "to go back to"),
+        }
+    }
+}
+
 /// Why a client refuses to switch or to upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
 #[param(
@@ -86,10 +114,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether a client's complaint says so. The words are those of the image library that all clients share.
+    /// Whether a client's standard error gives this reason. The words are those of the image library that all clients share.
     #[must_use]
-    pub fn is_said(self, complaint: &str) -> bool {
-        let complaint = complaint.to_lowercase();
+    pub fn explains(self, stderr: &str) -> bool {
+        let stderr = stderr.to_lowercase();
         let words: &[&str] = match self {
             Self::NoSuchImage => &[
                 "manifest unknown",
@@ -101,7 +129,7 @@ impl Refusal {
             Self::NoRegistry => &["connection refused", "no route to host", "i/o timeout"],
             Self::PullSecret => &["unauthorized", "authentication required", "access denied"],
         };
-        words.iter().any(|word| complaint.contains(word))
+        words.iter().any(|word| stderr.contains(word))
     }
 }
 
@@ -218,11 +246,13 @@ mod tests {
 
     #[test]
     fn a_refusal_is_read_from_what_clients_print() {
-        let said = "error: pulling: reading manifest nowhere in 10.0.2.2:5000/line-1/httpd: manifest unknown";
-        assert!(Refusal::NoSuchImage.is_said(said));
-        assert!(!Refusal::NoRegistry.is_said(said));
-        assert!(Refusal::NoRegistry.is_said("dial tcp 10.0.2.2:5000: connect: Connection refused"));
-        assert!(Refusal::PullSecret.is_said("unauthorized: authentication required"));
+        let stderr = "error: pulling: reading manifest nowhere in 10.0.2.2:5000/line-1/httpd: manifest unknown";
+        assert!(Refusal::NoSuchImage.explains(stderr));
+        assert!(!Refusal::NoRegistry.explains(stderr));
+        assert!(
+            Refusal::NoRegistry.explains("dial tcp 10.0.2.2:5000: connect: Connection refused")
+        );
+        assert!(Refusal::PullSecret.explains("unauthorized: authentication required"));
         for refusal in [
             Refusal::NoSuchImage,
             Refusal::NoRegistry,

@@ -1,167 +1,164 @@
-//! Snapshots of pages and of os-release, kept per profile and release, compared by insta.
+//! Snapshots of pages and of os-release, kept per profile and release in insta's files.
 
 mod pending;
+mod text;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 
-use bootproof_record::{AttachmentKind, Event, Recorder};
 use camino::{Utf8Path, Utf8PathBuf};
-use similar::TextDiff;
 
-use crate::StepError;
+pub use pending::{PendingSnapshot, list_pending};
+use text::{difference, file_text, normalize, read_text};
 
-pub use pending::{Pending, pending};
-
-/// Where the snapshots of one release are kept: `SNAPSHOTS/PROFILE/RELEASE`.
-#[must_use]
-pub fn folder(snapshots: &Utf8Path, profile: &str, release: &str) -> Utf8PathBuf {
-    snapshots.join(profile).join(release)
+/// The snapshots of one release of a profile.
+#[derive(Debug, Clone)]
+pub(crate) struct ReleaseSnapshots {
+    folder: Utf8PathBuf,
+    /// Whether what differs may be left pending beside its snapshot.
+    may_write: bool,
 }
 
-/// Compares a text with its snapshot; insta leaves a pending one beside it where it may.
-///
-/// # Errors
-/// When there is no snapshot yet or it differs, with the difference.
-pub fn matches(
-    recorder: &Recorder,
-    out: &Utf8Path,
-    folder: &Utf8Path,
-    name: &str,
-    text: &str,
-) -> Result<(), StepError> {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(folder);
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let compared = catch_unwind(AssertUnwindSafe(|| {
-        settings.bind(|| insta::assert_snapshot!(name, text));
-    }));
-    if compared.is_ok() {
-        return Ok(());
+/// How a text compares with its snapshot.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// It is the snapshot.
+    Same,
+    /// There is no snapshot yet.
+    Missing,
+    /// It differs; how, as a unified diff.
+    Different(String),
+}
+
+impl ReleaseSnapshots {
+    /// Those in `SNAPSHOTS/PROFILE/RELEASE`.
+    pub(crate) fn new(snapshots: &Utf8Path, profile: &str, release: &str, may_write: bool) -> Self {
+        Self {
+            folder: snapshots.join(profile).join(release),
+            may_write,
+        }
     }
-    let kept = folder.join(format!("{name}.snap"));
-    let seen = out.join("snapshots").join(format!("{name}.txt"));
-    store(
-        recorder,
-        out,
-        &seen,
-        &format!("{name} as it was seen"),
-        text,
-    )?;
-    let Ok(snapshot) = std::fs::read_to_string(&kept) else {
-        return Err(StepError::failed(format!(
-            "there is no snapshot {kept} yet; what was seen is in {seen}.{}",
-            accepting(folder, "accepts it")
-        )));
-    };
-    let difference = difference(contents(&snapshot), text);
-    let path = out.join("snapshots").join(format!("{name}.diff"));
-    store(
-        recorder,
-        out,
-        &path,
-        &format!("how {name} differs from its snapshot"),
-        &difference,
-    )?;
-    Err(StepError::failed(format!(
-        "{name} differs from its snapshot {kept}:\n{}{}",
-        difference.trim_end(),
-        accepting(folder, "accepts what was seen")
-    )))
-}
 
-/// Whether what was seen may wait beside its snapshot: insta's own setting, which the command makes once for the whole run.
-fn may_wait() -> bool {
-    !std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "no")
-}
-
-/// How a person accepts what waits; nothing where nothing may, or where it goes away with the run, as what the binary
-/// carries does.
-fn accepting(folder: &Utf8Path, does: &str) -> String {
-    let stays = std::env::current_dir().is_ok_and(|here| folder.starts_with(here));
-    if may_wait() && stays {
-        format!("\n`bootproof snapshots review` {does}")
-    } else {
-        String::new()
+    /// The path of a text's snapshot.
+    pub(crate) fn text_path(&self, name: &str) -> Utf8PathBuf {
+        self.folder.join(format!("{name}.snap"))
     }
-}
 
-/// Leaves a picture that there is no snapshot of as `NAME.new.png` where snapshots may be written, as insta does with
-/// texts: not in CI and not for a release. Its path, where it was written.
-///
-/// # Errors
-/// When it may be written and cannot.
-pub fn pending_picture(
-    folder: &Utf8Path,
-    name: &str,
-    png: &[u8],
-) -> Result<Option<Utf8PathBuf>, StepError> {
-    if !may_wait() {
-        return Ok(None);
+    /// The path of a picture's snapshot.
+    pub(crate) fn picture_path(&self, name: &str) -> Utf8PathBuf {
+        self.folder.join(format!("{name}.png"))
     }
-    let path = folder.join(format!("{name}.new.png"));
-    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, png));
-    match written {
-        Ok(()) => Ok(Some(path)),
-        Err(error) => Err(StepError::error(format!("cannot write {path}: {error}"))),
+
+    /// Compares a text with its snapshot. One that differs is left pending where that may be; one that is the same takes
+    /// away what was pending.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read, or the pending one not written.
+    pub(crate) fn compare(&self, name: &str, text: &str) -> io::Result<Comparison> {
+        let path = self.text_path(name);
+        let text = normalize(text);
+        let stored = read_text(&path)?;
+        let pending = path.with_extension("snap.new");
+        if stored.as_ref() == Some(&text) {
+            // There may be none.
+            let _ = std::fs::remove_file(pending);
+            return Ok(Comparison::Same);
+        }
+        if self.may_write {
+            std::fs::create_dir_all(&self.folder)?;
+            std::fs::write(pending, file_text(&text))?;
+        }
+        Ok(match stored {
+            None => Comparison::Missing,
+            Some(stored) => Comparison::Different(difference(&stored, &text)),
+        })
     }
-}
 
-/// A snapshot file's text below its two header lines.
-fn contents(snapshot: &str) -> &str {
-    snapshot
-        .splitn(3, "---\n")
-        .nth(2)
-        .unwrap_or(snapshot)
-        .trim_end_matches('\n')
-}
+    /// Leaves a picture that has no snapshot as `NAME.new.png`, where that may be. Its path, where it was written.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn leave_pending_picture(
+        &self,
+        name: &str,
+        png: &[u8],
+    ) -> io::Result<Option<Utf8PathBuf>> {
+        if !self.may_write {
+            return Ok(None);
+        }
+        let path = self.folder.join(format!("{name}.new.png"));
+        std::fs::create_dir_all(&self.folder)?;
+        std::fs::write(&path, png)?;
+        Ok(Some(path))
+    }
 
-fn difference(kept: &str, seen: &str) -> String {
-    TextDiff::from_lines(kept, seen.trim_end_matches('\n'))
-        .unified_diff()
-        .context_radius(2)
-        // Both sides are without it.
-        .missing_newline_hint(false)
-        .header("snapshot", "seen")
-        .to_string()
-}
-
-fn store(
-    recorder: &Recorder,
-    out: &Utf8Path,
-    path: &Utf8Path,
-    name: &str,
-    text: &str,
-) -> Result<(), StepError> {
-    let written = path
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(path, bootproof_record::secret::redact(text)));
-    written.map_err(|error| StepError::error(format!("cannot write {path}: {error}")))?;
-    recorder.record(Event::Attached {
-        name: name.to_owned(),
-        path: path.strip_prefix(out).unwrap_or(path).to_string(),
-        kind: Some(AttachmentKind::SnapshotDiff),
-        machine: None,
-    });
-    Ok(())
+    /// Whether a person can accept what is left pending: it may be written, and does not go away with the run, as the
+    /// snapshots do that the binary carries.
+    pub(crate) fn can_be_accepted(&self) -> bool {
+        let stays = std::env::current_dir().is_ok_and(|here| self.folder.starts_with(here));
+        self.may_write && stays
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use insta::Snapshot;
+
     use super::*;
 
-    #[test]
-    fn the_header_of_a_snapshot_is_not_its_text() {
-        assert_eq!(
-            contents("---\nsource: a\n---\nline\n---\nend\n"),
-            "line\n---\nend"
-        );
+    fn snapshots(may_write: bool) -> (tempfile::TempDir, ReleaseSnapshots) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let snapshots = ReleaseSnapshots::new(root, "debian", "old", may_write);
+        (dir, snapshots)
     }
 
     #[test]
-    fn a_difference_names_both_sides() {
-        let text = difference("VERSION_ID=12\nID=debian", "VERSION_ID=13\nID=debian\n");
-        assert!(text.contains("-VERSION_ID=12\n+VERSION_ID=13"), "{text}");
+    fn a_difference_is_a_value_and_names_both_sides() {
+        let (_dir, snapshots) = snapshots(true);
+        std::fs::create_dir_all(&snapshots.folder).unwrap();
+        let stored = "---\nsource: a\n---\nVERSION_ID=12\nID=debian\n";
+        std::fs::write(snapshots.text_path("os-release"), stored).unwrap();
+        let compared = snapshots.compare("os-release", "VERSION_ID=13\r\nID=debian\n");
+        let Comparison::Different(diff) = compared.unwrap() else {
+            panic!("no difference was found");
+        };
+        assert!(diff.contains("-VERSION_ID=12\n+VERSION_ID=13"), "{diff}");
+        assert!(!diff.contains("ID=debian\n+"), "{diff}");
+    }
+
+    #[test]
+    fn what_is_left_pending_is_read_by_insta_and_goes_when_it_is_the_same() {
+        let (_dir, snapshots) = snapshots(true);
+        let text = "line\n---\nend\n\n";
+        assert_eq!(
+            snapshots.compare("page", text).unwrap(),
+            Comparison::Missing
+        );
+        let (path, waits) = (
+            snapshots.text_path("page"),
+            snapshots.folder.join("page.snap.new"),
+        );
+        let read = Snapshot::from_file(waits.as_std_path()).unwrap();
+        assert_eq!(read.as_text().unwrap().to_string(), "line\n---\nend");
+        std::fs::copy(&waits, path).unwrap();
+        assert_eq!(snapshots.compare("page", text).unwrap(), Comparison::Same);
+        assert!(!waits.exists());
+    }
+
+    #[test]
+    fn nothing_is_written_where_nothing_may_be() {
+        let (_dir, snapshots) = snapshots(false);
+        assert_eq!(snapshots.compare("page", "a").unwrap(), Comparison::Missing);
+        let picture = snapshots.leave_pending_picture("front", b"\x89PNG");
+        assert_eq!(picture.unwrap(), None);
+        assert!(!snapshots.folder.exists());
+        assert!(!snapshots.can_be_accepted());
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_read_is_no_missing_one() {
+        let (_dir, snapshots) = snapshots(true);
+        std::fs::create_dir_all(snapshots.text_path("page")).unwrap();
+        assert!(snapshots.compare("page", "a").is_err());
     }
 }

@@ -1,14 +1,15 @@
-//! The vocabulary as a person reads it, taken from the step definitions' own source.
-
-use std::sync::LazyLock;
+//! The vocabulary as a person reads it, from the phrases of the step definitions.
 
 use cucumber::Parameter;
+use cucumber::codegen::inventory;
 use cucumber::gherkin::StepType;
 use regex::Regex;
 use serde::Serialize;
 
-use crate::World;
+use crate::chapter::HEADINGS;
 use crate::parameter::{Fact, Names, Refusal, Release, Service};
+use crate::phrase::{ChapterHeading, Need, Phrase};
+use crate::world::World;
 
 /// One phrase of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,15 +24,12 @@ pub struct StepDoc {
     pub doc: String,
     /// A phrase that it matches.
     pub example: String,
-    /// The keys of the profile it cannot do without: `KEY`, or `KEY where it says WORD`. A word of the step's own
+    /// The keys of the profile it needs: `KEY`, or `KEY where it says WORD`. A word of the step's own
     /// stands in braces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// Its source file.
     pub file: String,
-    /// The lines of its attributes there.
-    #[serde(skip)]
-    pub lines: Vec<u32>,
 }
 
 /// A chapter of the vocabulary.
@@ -39,7 +37,7 @@ pub struct StepDoc {
 pub struct Chapter {
     /// Its title.
     pub title: String,
-    /// What more is said of it; often nothing.
+    /// More about it; often empty.
     pub about: String,
     /// Its phrases, in the order of its file.
     pub steps: Vec<StepDoc>,
@@ -54,7 +52,7 @@ pub struct Placeholder {
     pub regex: &'static str,
 }
 
-/// The words in braces that are the vocabulary's own; `{string}` and `{int}` are everybody's.
+/// The words in braces that are the vocabulary's own; `{string}` and `{int}` are cucumber's.
 #[must_use]
 pub fn placeholders() -> Vec<Placeholder> {
     fn of<P: Parameter>() -> Placeholder {
@@ -72,50 +70,6 @@ pub fn placeholders() -> Vec<Placeholder> {
     ]
 }
 
-/// The chapters: every file with step definitions.
-const CHAPTERS: &[(&str, &str)] = &[
-    (
-        "steps/src/chapter/images.rs",
-        include_str!("chapter/images.rs"),
-    ),
-    (
-        "steps/src/chapter/machines.rs",
-        include_str!("chapter/machines.rs"),
-    ),
-    (
-        "steps/src/chapter/deployments.rs",
-        include_str!("chapter/deployments.rs"),
-    ),
-    (
-        "steps/src/chapter/notes.rs",
-        include_str!("chapter/notes.rs"),
-    ),
-    (
-        "steps/src/chapter/files.rs",
-        include_str!("chapter/files.rs"),
-    ),
-    (
-        "steps/src/chapter/pages.rs",
-        include_str!("chapter/pages.rs"),
-    ),
-    (
-        "steps/src/chapter/browser.rs",
-        include_str!("chapter/browser.rs"),
-    ),
-    (
-        "steps/src/chapter/system.rs",
-        include_str!("chapter/system.rs"),
-    ),
-    (
-        "steps/src/chapter/database.rs",
-        include_str!("chapter/database.rs"),
-    ),
-    (
-        "steps/src/chapter/containers.rs",
-        include_str!("chapter/containers.rs"),
-    ),
-];
-
 /// Every phrase, in the order of the chapters.
 #[must_use]
 pub fn vocabulary() -> Vec<StepDoc> {
@@ -125,97 +79,42 @@ pub fn vocabulary() -> Vec<StepDoc> {
 /// The chapters with their phrases.
 #[must_use]
 pub fn chapters() -> Vec<Chapter> {
-    CHAPTERS
-        .iter()
-        .map(|(file, source)| chapter(file, source))
-        .collect()
+    HEADINGS.iter().map(Chapter::from).collect()
 }
 
-/// A chapter's file: its title is what its own words say up to a colon, or all they say.
-fn chapter(file: &str, source: &str) -> Chapter {
-    let words: Vec<&str> = source
-        .lines()
-        .map_while(|line| line.strip_prefix("//!"))
-        .map(str::trim)
-        .collect();
-    let words = words.join(" ");
-    let (title, about) = words.split_once(": ").unwrap_or((&words, ""));
-    let title = title.trim_end_matches('.').to_owned();
-    Chapter {
-        steps: read(&title, file, source),
-        about: about.to_owned(),
-        title,
-    }
-}
-
-fn read(chapter: &str, file: &str, source: &str) -> Vec<StepDoc> {
-    let mut found: Vec<StepDoc> = Vec::new();
-    let mut doc: Vec<&str> = Vec::new();
-    // How many phrases there were before the definition that is being read.
-    let mut before = 0;
-    for (number, line) in (1..).zip(source.lines().map(str::trim)) {
-        if let Some(text) = line.strip_prefix("///") {
-            doc.push(text.trim());
-        } else if let Some((keyword, expression)) = attribute(line) {
-            let same = found[before..]
-                .iter_mut()
-                .find(|s| s.expression == expression);
-            if let Some(step) = same {
-                step.keywords.push(keyword);
-                step.lines.push(number);
-                continue;
-            }
-            let (needs, rest): (Vec<&str>, Vec<&str>) = doc
-                .iter()
-                .copied()
-                .filter(|l| !l.is_empty())
-                .partition(|l| l.starts_with("Needs: "));
-            let (example, words): (Vec<&str>, Vec<&str>) =
-                rest.into_iter().partition(|l| l.starts_with("Example: "));
-            found.push(StepDoc {
-                chapter: chapter.to_owned(),
-                keywords: vec![keyword],
-                expression,
-                doc: words.join(" "),
-                example: example
-                    .first()
-                    .and_then(|l| l.strip_prefix("Example: `"))
-                    .and_then(|l| l.strip_suffix('`'))
-                    .unwrap_or_default()
-                    .to_owned(),
-                needs: needs
-                    .iter()
-                    .filter_map(|l| l.strip_prefix("Needs: "))
-                    .map(|l| l.replace('`', ""))
-                    .collect(),
-                file: file.to_owned(),
-                lines: vec![number],
-            });
-        } else if !line.starts_with("#[") {
-            doc.clear();
-            before = found.len();
+impl From<&ChapterHeading> for Chapter {
+    fn from(heading: &ChapterHeading) -> Self {
+        let phrases = inventory::iter::<Phrase>.into_iter();
+        let mut phrases: Vec<_> = phrases.filter(|p| p.module == heading.module).collect();
+        phrases.sort_by_key(|phrase| phrase.line);
+        Self {
+            title: heading.title.to_owned(),
+            about: heading.about.to_owned(),
+            steps: phrases
+                .into_iter()
+                .map(|phrase| StepDoc::new(heading.title, phrase))
+                .collect(),
         }
     }
-    found
 }
 
-/// The keyword and expression of `#[given(regex = r#"…"#)]` and its like.
-fn attribute(line: &str) -> Option<(String, String)> {
-    let inner = line.strip_prefix("#[")?.strip_suffix(")]")?;
-    let (keyword, rest) = inner.split_once('(')?;
-    let keyword = match keyword {
-        "given" => "Given",
-        "when" => "When",
-        "then" => "Then",
-        _ => return None,
-    };
-    let expression = rest
-        .trim_start_matches("regex = ")
-        .trim_start_matches("expr = ")
-        .trim_start_matches('r')
-        .trim_matches('#')
-        .trim_matches('"');
-    Some((keyword.to_owned(), expression.to_owned()))
+impl StepDoc {
+    fn new(chapter: &str, phrase: &Phrase) -> Self {
+        let doc: Vec<_> = phrase.doc.iter().map(|line| line.trim()).collect();
+        let needs = phrase.needs.iter().map(|need| match need.word {
+            Some(word) => format!("{} where it says {word}", need.key),
+            None => need.key.to_owned(),
+        });
+        Self {
+            chapter: chapter.to_owned(),
+            keywords: phrase.keywords.iter().map(|&k| k.to_owned()).collect(),
+            expression: phrase.expression.to_owned(),
+            doc: doc.join(" "),
+            example: phrase.example.to_owned(),
+            needs: needs.collect(),
+            file: phrase.file.to_owned(),
+        }
+    }
 }
 
 /// Which definitions a step's text matches: `None` for none, `Err` with all of them for more than one.
@@ -246,29 +145,28 @@ pub fn matching(keyword: StepType, text: &str) -> Result<bool, Vec<String>> {
     }
 }
 
-/// The keys of a profile that a step cannot do without: `services.web`, `images.soe`.
+/// The keys of a profile that a step needs: `services.web`, `images.soe`.
 #[must_use]
 pub fn needs(step: &cucumber::gherkin::Step) -> Vec<String> {
     use cucumber::World as _;
-    static ALL: LazyLock<Vec<StepDoc>> = LazyLock::new(vocabulary);
     let collection = World::collection();
     let Ok(Some((_, _, Some(place), _))) = collection.find(step) else {
         return Vec::new();
     };
-    let mine = |doc: &&StepDoc| place.path.ends_with(&doc.file) && doc.lines.contains(&place.line);
-    let Some(doc) = ALL.iter().find(mine) else {
-        return Vec::new();
-    };
-    doc.needs
+    let phrase = inventory::iter::<Phrase>
+        .into_iter()
+        .find(|phrase| phrase.file == place.path && phrase.line == place.line);
+    let needs = phrase.map_or(&[][..], |phrase| phrase.needs);
+    needs
         .iter()
         .flat_map(|need| keys(need, &step.value))
         .collect()
 }
 
-/// The keys a need means in a step's text.
-fn keys(need: &str, text: &str) -> Vec<String> {
-    let (key, word) = need.split_once(" where it says ").unwrap_or((need, ""));
-    if !text.contains(word) {
+/// The keys a need stands for in a step's text.
+fn keys(need: &Need, text: &str) -> Vec<String> {
+    let key = need.key;
+    if need.word.is_some_and(|word| !text.contains(word)) {
         return Vec::new();
     }
     let first = |regex: &str| {
@@ -292,10 +190,13 @@ fn keys(need: &str, text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use bootproof_harness::profile::ReleaseName;
+
     use super::*;
+    use crate::image_phrase::{Building, ImagePhrase, image_phrase};
 
     #[test]
-    fn a_step_says_what_the_profile_must_have_for_it() {
+    fn a_step_needs_keys_of_the_profile() {
         let step = |ty, text: &str| {
             needs(&cucumber::gherkin::Step {
                 keyword: String::new(),
@@ -324,7 +225,7 @@ mod tests {
     }
 
     fn collection_size() -> usize {
-        use cucumber::codegen::{WorldInventory, inventory};
+        use cucumber::codegen::WorldInventory;
         inventory::iter::<<World as WorldInventory>::Given>().count()
             + inventory::iter::<<World as WorldInventory>::When>().count()
             + inventory::iter::<<World as WorldInventory>::Then>().count()
@@ -336,7 +237,7 @@ mod tests {
         assert_eq!(
             all.iter().map(|step| step.keywords.len()).sum::<usize>(),
             collection_size(),
-            "a chapter is missing from CHAPTERS, or an attribute is not on one line"
+            "a step is defined without the macro `step!`"
         );
         for step in all {
             assert!(!step.doc.is_empty(), "no words: {step:?}");
@@ -352,18 +253,52 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_is_one_phrase_whatever_it_begins_with() {
-        let source = "//! Pages: those of a server.\n\n/// Opens it.\n///\n/// Example: `the door \"a\" is opened`\n\
-            #[given(expr = \"the door {string} is opened\")]\n#[when(expr = \"the door {string} is opened\")]\n\
-            async fn opened() {}\n\n/// Is open.\n///\n/// Example: `it is open`\n#[then(\"it is open\")]\nasync fn open() {}\n";
-        let chapter = chapter("pages.rs", source);
+    fn every_phrase_is_in_a_chapter() {
+        let all = inventory::iter::<Phrase>.into_iter().count();
         assert_eq!(
-            (chapter.title.as_str(), chapter.about.as_str()),
-            ("Pages", "those of a server.")
+            vocabulary().len(),
+            all,
+            "a heading is missing from HEADINGS"
         );
-        let keywords: Vec<_> = chapter.steps.iter().map(|s| s.keywords.join("/")).collect();
-        assert_eq!(keywords, ["Given/When", "Then"]);
-        assert_eq!(chapter.steps[1].doc, "Is open.");
+    }
+
+    #[test]
+    fn a_need_may_depend_on_a_word() {
+        let all = vocabulary();
+        let noted = all.iter().find(|step| step.example.ends_with("are noted"));
+        assert_eq!(
+            noted.unwrap().needs,
+            ["commands.packages where it says packages"]
+        );
+        let timer = all
+            .iter()
+            .find(|step| step.example.starts_with("automatic"));
+        assert_eq!(timer.unwrap().needs, ["services.updates"]);
+    }
+
+    /// Every phrase of the vocabulary that builds images of the profile or edits them is read here, by its example.
+    #[test]
+    fn the_vocabularys_own_examples_are_understood() {
+        let read: Vec<_> = vocabulary()
+            .iter()
+            .filter_map(|step| image_phrase(&step.example))
+            .collect();
+        let building = |names: &[&str], updated| {
+            ImagePhrase::Builds(Building {
+                names: names.iter().map(|n| (*n).to_owned()).collect(),
+                release: ReleaseName::Old,
+                updated,
+            })
+        };
+        assert_eq!(
+            read,
+            [
+                building(&["soe", "httpd"], false),
+                building(&["homepage"], false),
+                building(&["soe", "httpd", "homepage"], true),
+                ImagePhrase::Edits("homepage".to_owned()),
+            ]
+        );
     }
 
     #[test]

@@ -1,130 +1,96 @@
-//! The World of a scenario: what it works with, and what becomes of it at the end.
+//! The World of a scenario: what its steps share, and what becomes of its systems at the end.
 
-mod browser;
-mod database;
-mod deployments;
-mod evidence;
-mod faults;
-mod files;
-mod images;
-mod machines;
-mod notes;
-mod pages;
-mod system;
+mod diagnostics;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) use deployments::Slot;
+use bootproof_harness::bootc::Host;
+use bootproof_harness::machine::Machine;
+use bootproof_record::{Event, Verdict};
 
-use bootproof_record::{Event, Recorder, Verdict};
+pub(crate) use state::ScenarioState;
 
-use crate::StepError;
-use crate::line::Line;
+use crate::error::{StepError, into_step_error};
+use crate::scenario::ScenarioInfo;
 use crate::shared::Shared;
-use crate::subject::Subject;
-
-/// A scenario as it begins.
-#[derive(Debug, Clone)]
-pub struct Entered {
-    /// Its id in the record.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Its feature's name.
-    pub feature: String,
-    /// The scenario it starts from, by id.
-    pub parent: Option<String>,
-    /// The first scenario of its line, by id: those of a line are handed the same machines.
-    pub line: String,
-    /// How many scenarios of its file start from it.
-    pub children: usize,
-    /// How many of them were chosen.
-    pub heirs: usize,
-    /// Its tags, without `@`.
-    pub tags: Vec<String>,
-    /// From 1; higher for a repeat.
-    pub attempt: u32,
-}
+use crate::storyline::Storyline;
+use crate::system::{Backend, SystemUnderTest};
 
 /// What the steps of one scenario share.
 #[derive(Debug, Default, cucumber::World)]
 pub struct World {
-    scene: Option<Scene>,
-    subjects: BTreeMap<String, Subject>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Scene {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) entered: Entered,
-    pub(crate) recorder: Recorder,
+    scenario: Option<ScenarioState>,
+    systems: BTreeMap<String, SystemUnderTest>,
 }
 
 impl World {
     /// Begins a scenario.
-    pub fn enter(&mut self, shared: Arc<Shared>, entered: Entered) {
-        let recorder = shared.run().recorder.for_scenario(&entered.id);
-        if entered.line == entered.id {
-            shared.forget_line(&entered.line);
+    pub fn begin(&mut self, shared: Arc<Shared>, info: ScenarioInfo) {
+        let recorder = shared.run().recorder.for_scenario(&info.id);
+        if info.storyline == info.id {
+            shared.forget_storyline(&info.storyline);
         }
-        self.scene = Some(Scene {
+        self.scenario = Some(ScenarioState {
             shared,
-            entered,
+            info,
             recorder,
         });
     }
 
-    /// Looks at its machines once more before it has passed: a console may have cried out while nobody waited on it.
+    /// Checks its machines once more before it has passed: an alarm may have come while no step waited.
     ///
     /// # Errors
-    /// With what its console says.
-    pub async fn last_look(&self) -> Result<(), StepError> {
-        for subject in self.subjects.values() {
-            subject.check_health().await?;
+    /// With the alarm.
+    pub async fn final_health_check(&self) -> Result<(), StepError> {
+        for system in self.systems.values() {
+            system.check_health().await?;
         }
         Ok(())
     }
 
-    /// Ends it: its machines are handed to the scenario that starts from it, kept, or released. Of those of a scenario that
-    /// failed, or that an error ended, what can be seen is stored first.
-    pub async fn leave(&mut self, verdict: Verdict) {
-        let Some(scene) = self.scene.take() else {
+    /// Ends the scenario: its machines are handed to the scenario that starts from it, kept, or released. Diagnostics of
+    /// those of a scenario that failed, or that an error ended, are stored first.
+    pub async fn end(&mut self, verdict: Verdict) {
+        let Some(scenario) = self.scenario.take() else {
             return;
         };
-        let subjects = std::mem::take(&mut self.subjects);
-        if verdict == Verdict::Passed && scene.entered.heirs > 0 {
-            scene.shared.leave(&scene.entered, subjects).await;
+        let systems = std::mem::take(&mut self.systems);
+        if verdict == Verdict::Passed && scenario.info.chosen_child_count > 0 {
+            scenario.shared.hand_over(&scenario.info, systems).await;
             return;
         }
-        for subject in subjects.into_values() {
+        for system in systems.into_values() {
             let went_wrong = matches!(verdict, Verdict::Failed | Verdict::Error);
             if went_wrong {
-                evidence::look_closer(&scene, &subject).await;
+                diagnostics::collect(&scenario, &system).await;
             }
-            if let Err(error) = subject.release(scene.shared.keeps(!went_wrong)).await {
-                scene.recorder.record(Event::Warning {
+            let keep = scenario.shared.keeps_machines(!went_wrong);
+            if let Err(error) = system.release(keep).await {
+                scenario.recorder.record(Event::Warning {
                     message: error.to_string(),
                 });
             }
         }
     }
 
-    pub(crate) fn scene(&self) -> Result<Scene, StepError> {
-        self.scene
+    pub(crate) fn scenario(&self) -> Result<ScenarioState, StepError> {
+        self.scenario
             .clone()
             .ok_or_else(|| StepError::error("the scenario has not begun"))
     }
 
-    /// The line this scenario is on.
-    pub(crate) async fn line(&self) -> Result<Arc<Line>, StepError> {
-        let scene = self.scene()?;
-        scene.shared.line(&scene.entered).await
+    /// The storyline this scenario belongs to.
+    pub(crate) async fn storyline(&self) -> Result<Arc<Storyline>, StepError> {
+        let scenario = self.scenario()?;
+        scenario.shared.storyline(&scenario.info).await
     }
 
-    pub(crate) fn subject(&mut self, name: &str) -> Result<&mut Subject, StepError> {
-        let known = self.subjects.keys().cloned().collect::<Vec<_>>().join(", ");
-        self.subjects.get_mut(name).ok_or_else(|| {
+    /// The machine or container of that name.
+    pub(crate) fn system(&mut self, name: &str) -> Result<&mut SystemUnderTest, StepError> {
+        let known = self.systems.keys().cloned().collect::<Vec<_>>().join(", ");
+        self.systems.get_mut(name).ok_or_else(|| {
             StepError::error(format!(
                 "this scenario has no machine and no container \"{name}\" (it has: {})",
                 if known.is_empty() { "none" } else { &known }
@@ -132,11 +98,32 @@ impl World {
         })
     }
 
-    pub(crate) fn add(&mut self, name: &str, subject: Subject) -> Result<(), StepError> {
-        if self.subjects.contains_key(name) {
+    pub(crate) fn machine_mut(&mut self, name: &str) -> Result<&mut Machine, StepError> {
+        match &mut self.system(name)?.backend {
+            Backend::Machine(machine) => Ok(machine),
+            Backend::Container(_) => Err(StepError::error(format!("\"{name}\" is a container"))),
+        }
+    }
+
+    /// The status of a machine's client.
+    pub(crate) async fn bootc_status(&mut self, name: &str) -> Result<Host, StepError> {
+        let machine = self.system(name)?.machine()?;
+        machine.status().await.map_err(into_step_error)
+    }
+
+    pub(crate) fn add(&mut self, name: &str, system: SystemUnderTest) -> Result<(), StepError> {
+        if self.systems.contains_key(name) {
             return Err(StepError::error(format!("\"{name}\" is there already")));
         }
-        self.subjects.insert(name.to_owned(), subject);
+        self.systems.insert(name.to_owned(), system);
         Ok(())
+    }
+
+    /// The profile's unit for a service.
+    pub(crate) fn unit_of(&self, service: &str) -> Result<String, StepError> {
+        let scenario = self.scenario()?;
+        let profile = scenario.shared.profile();
+        let unit = profile.services.get(service).cloned();
+        unit.ok_or_else(|| StepError::missing_key(profile, &format!("services.{service}")))
     }
 }

@@ -7,6 +7,7 @@ use bootproof_record::Work;
 
 use super::{Container, ContainerError, PACE, PODMAN};
 use crate::run::HostDeadline;
+use crate::systemd;
 use crate::wait::{self, Poll};
 
 /// How far systemd is.
@@ -91,18 +92,7 @@ impl Container {
     /// # Errors
     /// When systemd does not say.
     pub async fn failed_units(&self) -> Result<Vec<String>, ContainerError> {
-        let list = [
-            "systemctl",
-            "list-units",
-            "--failed",
-            "--plain",
-            "--no-legend",
-            "--no-pager",
-        ];
-        let text = self.answer(&list).await?;
-        let units = text
-            .lines()
-            .filter_map(|line| line.split_whitespace().next());
-        Ok(units.map(str::to_owned).collect())
+        let answer = self.answer(&systemd::LIST_FAILED).await?;
+        Ok(systemd::parse_failed(&answer))
     }
 }

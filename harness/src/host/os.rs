@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::os_release;
+
 /// How a distribution installs packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,12 +43,13 @@ impl HostFacts {
     pub fn read() -> Self {
         let uname = rustix::system::uname();
         let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let pretty_name = os_release::parse(&release).remove("PRETTY_NAME");
         let memory = super::space::meminfo("MemTotal").unwrap_or(0);
         let unified = std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
         Self {
             name: uname.nodename().to_string_lossy().into_owned(),
             user: login_name(),
-            os: value(&release, "PRETTY_NAME").unwrap_or_else(|| "unknown".to_owned()),
+            os: pretty_name.unwrap_or_else(|| "unknown".to_owned()),
             kernel: uname.release().to_string_lossy().into_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory,
@@ -87,20 +90,13 @@ fn login_name() -> String {
         .unwrap_or(uid)
 }
 
-fn value(release: &str, key: &str) -> Option<String> {
-    release.lines().find_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name == key).then(|| value.trim_matches(['"', '\'']).to_owned())
-    })
-}
-
 pub(super) fn family(release: &str) -> Family {
-    let ids = format!(
-        "{} {}",
-        value(release, "ID").unwrap_or_default(),
-        value(release, "ID_LIKE").unwrap_or_default()
-    );
-    let is = |wanted: &[&str]| ids.split_whitespace().any(|id| wanted.contains(&id));
+    let release = os_release::parse(release);
+    let ids = ["ID", "ID_LIKE"].map(|key| release.get(key).map_or("", String::as_str));
+    let is = |wanted: &[&str]| {
+        let mut ids = ids.iter().flat_map(|ids| ids.split_whitespace());
+        ids.any(|id| wanted.contains(&id))
+    };
     if is(&["debian", "ubuntu"]) {
         Family::Debian
     } else if is(&["fedora", "rhel", "centos"]) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::questions::Part;
+use crate::{os_release, systemd};
 
 /// Where the markers lie that a machine promises to keep.
 pub(super) const VAR_MARKER: &str = "/var/lib/bootproof-marker";
@@ -48,18 +49,8 @@ impl Facts {
                 _ => {}
             }
         }
-        for line in asked(Part::Failed)?.lines() {
-            if let Some((unit, _)) = line.split_once(' ').filter(|(unit, _)| !unit.is_empty()) {
-                facts.failed_units.push(unit.to_owned());
-            }
-        }
-        for line in asked(Part::OsRelease)?.lines() {
-            if let Some((key, value)) = line.split_once('=')
-                && key.starts_with(|c: char| c.is_ascii_uppercase())
-            {
-                facts.os_release.insert(key.to_owned(), unquote(value));
-            }
-        }
+        facts.failed_units = systemd::parse_failed(&asked(Part::Failed)?);
+        facts.os_release = os_release::parse(&asked(Part::OsRelease)?);
         let missing = if facts.kernel.is_empty() {
             "its kernel"
         } else if facts.os_release.is_empty() {
@@ -78,18 +69,6 @@ impl Facts {
         facts.usr_writable = usr == Some(true);
         (facts.var_marker, facts.etc_marker) = (var, etc);
         Ok(Ok(facts))
-    }
-}
-
-/// A value of os-release(5): shell quoting, of which only the plain forms are in use.
-fn unquote(value: &str) -> String {
-    let value = value.trim();
-    let inner = ['"', '\'']
-        .iter()
-        .find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q));
-    match inner {
-        Some(inner) => inner.replace("\\\"", "\"").replace("\\$", "$"),
-        None => value.to_owned(),
     }
 }
 

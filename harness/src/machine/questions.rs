@@ -9,6 +9,7 @@ use bootproof_record::quote;
 
 use super::facts::{ETC_MARKER, VAR_MARKER};
 use crate::bootc::Verb;
+use crate::systemd;
 
 /// How much of the journal is sent, in bytes; of more, the head and the tail.
 const JOURNAL_BYTES: usize = 8 << 20;
@@ -138,9 +139,7 @@ impl Part {
             Self::Facts => format!("facts {VAR_MARKER} {ETC_MARKER}"),
             Self::Soft => "systemctl show --property=SoftRebootsCount --value".to_owned(),
             Self::OsRelease => "cat /etc/os-release".to_owned(),
-            Self::Failed => {
-                "systemctl list-units --failed --plain --no-legend --no-pager".to_owned()
-            }
+            Self::Failed => systemd::LIST_FAILED.join(" "),
             Self::Client => Verb::Version.argv().join(" "),
             Self::Status => Verb::Status.argv().join(" "),
             Self::Drift => "ostree admin config-diff".to_owned(),

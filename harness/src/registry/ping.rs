@@ -112,13 +112,7 @@ fn client(
 
 /// reqwest's own text leaves out what went wrong; its sources say it.
 pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    redact(&text)
+    redact(&bootproof_record::error_chain(error))
 }
 
 /// Whether it names a token server to which user and password would go without TLS. The client asks it what it is told to.

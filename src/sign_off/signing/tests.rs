@@ -37,6 +37,7 @@ impl Ended {
         let options = Options {
             registry: None,
             snapshots: below("snapshots"),
+            pending_snapshots: false,
             guest_source: below("guest"),
             browser: Err("no test opens a page".to_owned()),
             restore: Ok(()),

@@ -1,21 +1,29 @@
 //! Application mode: an image as a container with systemd as PID 1.
 
-use cucumber::{then, when};
+use crate::error::StepError;
+use crate::phrase::{ChapterHeading, step};
+use crate::world::World;
 
-use crate::{StepError, World};
+pub(super) const HEADING: ChapterHeading = ChapterHeading {
+    module: module_path!(),
+    title: "Application mode",
+    about: "an image as a container with systemd as PID 1.",
+};
 
-/// Starts an image that was pushed as a container with systemd as PID 1, its web port forwarded.
-///
-/// Example: `the container "web" is started from "httpd:latest"`
-#[when(expr = "the container {string} is started from {string}")]
-async fn started(world: &mut World, name: String, image: String) -> Result<(), StepError> {
-    world.start_container(&name, &image).await
+step! {
+    when: expr = "the container {string} is started from {string}",
+    example: r#"the container "web" is started from "httpd:latest""#,
+    /// Starts an image that was pushed as a container with systemd as PID 1, its web port forwarded.
+    async fn start_container(world: &mut World, name: String, image: String) -> Result<(), StepError> {
+        world.start_container(&name, &image).await
+    }
 }
 
-/// Waits until systemd says `running`; a unit that has failed is named.
-///
-/// Example: `systemd has brought "web" up without a failed unit`
-#[then(expr = "systemd has brought {string} up without a failed unit")]
-async fn running(world: &mut World, name: String) -> Result<(), StepError> {
-    world.brought_up(&name).await
+step! {
+    then: expr = "systemd has brought {string} up without a failed unit",
+    example: r#"systemd has brought "web" up without a failed unit"#,
+    /// Waits until systemd says `running`; a unit that has failed is named.
+    async fn expect_no_failed_unit(world: &mut World, name: String) -> Result<(), StepError> {
+        world.expect_no_failed_unit(&name).await
+    }
 }

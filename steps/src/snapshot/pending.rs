@@ -4,37 +4,37 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{contents, difference};
+use super::text::{difference, read_text};
 
-/// How a text that waits is named, and one that was accepted.
+/// The endings of a pending text and of an accepted one.
 const TEXT: (&str, &str) = (".snap.new", ".snap");
 
-/// How a picture that waits is named, and one that was accepted.
+/// The endings of a pending picture and of an accepted one.
 const PICTURE: (&str, &str) = (".new.png", ".png");
 
-/// A snapshot that a run has left to be looked at.
+/// A snapshot that a run has left for review.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
+pub struct PendingSnapshot {
     /// `PROFILE/RELEASE/NAME`.
     pub name: String,
-    /// What was seen.
-    pub seen: Utf8PathBuf,
-    /// Where it goes when it is accepted, or what it replaces.
-    pub kept: Utf8PathBuf,
+    /// What a run saw.
+    pub new_path: Utf8PathBuf,
+    /// The snapshot that it becomes or replaces when it is accepted.
+    pub path: Utf8PathBuf,
     /// Whether it is a picture.
     pub picture: bool,
 }
 
-/// What waits in a folder of snapshots, by name. In a folder that is not there nothing does.
+/// The pending snapshots below a folder, by name; none where there is no folder.
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub fn pending(snapshots: &Utf8Path) -> io::Result<Vec<Pending>> {
+pub fn list_pending(snapshots: &Utf8Path) -> io::Result<Vec<PendingSnapshot>> {
     let mut found = Vec::new();
     for profile in folders(snapshots)? {
         for release in folders(&profile)? {
             for entry in release.read_dir_utf8()? {
-                found.extend(Pending::of(snapshots, entry?.path()));
+                found.extend(PendingSnapshot::from_path(snapshots, entry?.path()));
             }
         }
     }
@@ -56,23 +56,23 @@ fn folders(folder: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     Ok(folders)
 }
 
-impl Pending {
-    fn of(snapshots: &Utf8Path, seen: &Utf8Path) -> Option<Self> {
-        let file = seen.file_name()?;
-        let (stem, (_, kept)) = [TEXT, PICTURE]
+impl PendingSnapshot {
+    fn from_path(snapshots: &Utf8Path, path: &Utf8Path) -> Option<Self> {
+        let file = path.file_name()?;
+        let (stem, (_, ending)) = [TEXT, PICTURE]
             .into_iter()
             .find_map(|ends| Some((file.strip_suffix(ends.0)?, ends)))?;
-        let folder = seen.parent()?;
+        let folder = path.parent()?;
         let name = folder.strip_prefix(snapshots).ok()?.join(stem);
         Some(Self {
             name: name.into_string(),
-            seen: seen.to_owned(),
-            kept: folder.join(format!("{stem}{kept}")),
-            picture: kept == PICTURE.1,
+            new_path: path.to_owned(),
+            path: folder.join(format!("{stem}{ending}")),
+            picture: ending == PICTURE.1,
         })
     }
 
-    /// How a text differs from the one it would replace; all of it where there is none. Of pictures nothing is told.
+    /// How a text differs from the one it would replace; all of it where there is none. Nothing for a picture.
     ///
     /// # Errors
     /// When one of them cannot be read.
@@ -80,47 +80,43 @@ impl Pending {
         if self.picture {
             return Ok(None);
         }
-        let seen = std::fs::read_to_string(&self.seen)?;
-        let kept = match std::fs::read_to_string(&self.kept) {
-            Ok(kept) => kept,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
-        Ok(Some(difference(contents(&kept), contents(&seen))))
+        let seen = read_text(&self.new_path)?.ok_or(io::ErrorKind::NotFound)?;
+        let stored = read_text(&self.path)?.unwrap_or_default();
+        Ok(Some(difference(&stored, &seen)))
     }
 
-    /// From now on it is the snapshot.
+    /// Makes it the snapshot.
     ///
     /// # Errors
     /// When it cannot be read or put in its place; what was there stays then.
     pub fn accept(&self) -> io::Result<()> {
         if self.picture {
-            return std::fs::rename(&self.seen, &self.kept);
+            return std::fs::rename(&self.new_path, &self.path);
         }
-        let settled = without_its_line(&std::fs::read_to_string(&self.seen)?);
-        let whole = self.kept.with_extension("accepted");
-        std::fs::write(&whole, settled)?;
-        std::fs::rename(&whole, &self.kept)?;
+        let accepted = without_assertion_line(&std::fs::read_to_string(&self.new_path)?);
+        let whole = self.path.with_extension("accepted");
+        std::fs::write(&whole, accepted)?;
+        std::fs::rename(&whole, &self.path)?;
         self.reject()
     }
 
-    /// It is not to become the snapshot.
+    /// Removes it; the snapshot stays as it was.
     ///
     /// # Errors
     /// When it cannot be removed.
     pub fn reject(&self) -> io::Result<()> {
-        std::fs::remove_file(&self.seen)
+        std::fs::remove_file(&self.new_path)
     }
 }
 
-/// A pending snapshot as insta writes an accepted one: its header does not say at which line it was compared.
-fn without_its_line(text: &str) -> String {
+/// A pending snapshot as insta writes an accepted one: without the line of its assertion in its header.
+fn without_assertion_line(text: &str) -> String {
     let mut rules = 0;
-    let kept = text.split_inclusive('\n').filter(|line| {
+    let lines = text.split_inclusive('\n').filter(|line| {
         rules += usize::from(line.trim_end() == "---");
         !(rules == 1 && line.starts_with("assertion_line:"))
     });
-    kept.collect()
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -142,21 +138,21 @@ mod tests {
     #[test]
     fn what_waits_is_found_by_name() {
         let (_dir, root) = folder();
-        let names: Vec<_> = pending(&root)
+        let names: Vec<_> = list_pending(&root)
             .unwrap()
             .into_iter()
             .map(|p| p.name)
             .collect();
         assert_eq!(names, ["debian/old/front", "debian/old/page"]);
-        assert!(pending(&root.join("nowhere")).unwrap().is_empty());
+        assert!(list_pending(&root.join("nowhere")).unwrap().is_empty());
     }
 
     #[test]
     fn accepted_it_is_the_snapshot_without_the_line_it_was_compared_at() {
         let (_dir, root) = folder();
-        let waiting = pending(&root).unwrap();
-        let told = waiting[1].difference().unwrap().unwrap();
-        assert!(told.contains("-old\n+new"), "{told}");
+        let waiting = list_pending(&root).unwrap();
+        let diff = waiting[1].difference().unwrap().unwrap();
+        assert!(diff.contains("-old\n+new"), "{diff}");
         assert_eq!(waiting[0].difference().unwrap(), None);
         for one in &waiting {
             one.accept().unwrap();
@@ -164,16 +160,16 @@ mod tests {
         let page = std::fs::read_to_string(root.join("debian/old/page.snap")).unwrap();
         assert_eq!(page, "---\nsource: a\n---\nnew\nassertion_line: stays\n");
         assert!(root.join("debian/old/front.png").exists());
-        assert!(pending(&root).unwrap().is_empty());
+        assert!(list_pending(&root).unwrap().is_empty());
     }
 
     #[test]
     fn rejected_it_is_gone_and_the_old_one_stays() {
         let (_dir, root) = folder();
-        for one in pending(&root).unwrap() {
+        for one in list_pending(&root).unwrap() {
             one.reject().unwrap();
         }
-        assert!(pending(&root).unwrap().is_empty());
+        assert!(list_pending(&root).unwrap().is_empty());
         let page = std::fs::read_to_string(root.join("debian/old/page.snap")).unwrap();
         assert!(page.ends_with("old\n"));
     }

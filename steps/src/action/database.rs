@@ -1,15 +1,15 @@
-//! What the World does with a database server.
+//! A database server.
 
 use std::time::Duration;
 
 use bootproof_harness::profile::AfterRollback;
 use bootproof_harness::wait::{self, Poll};
 
-use super::World;
-use crate::StepError;
+use crate::error::StepError;
 use crate::parameter::Service;
+use crate::world::World;
 
-/// A database with rows of several kinds, a user that needs no password, and what it is allowed.
+/// A database with rows of several types, a user without a password, and its grants.
 const FILL: &str = "\
 CREATE DATABASE bootproof CHARACTER SET utf8mb4;
 CREATE TABLE bootproof.people (
@@ -41,27 +41,29 @@ SHOW GRANTS FOR 'reader'@'localhost';
 /// The client, for an answer that can be compared.
 const CLIENT: [&str; 3] = ["mariadb", "--batch", "--skip-column-names"];
 
-/// Where a dump waits for better days: it stays when deployments change.
+/// Where a dump is stored: it stays when deployments change.
 const DUMP: &str = "/var/lib/bootproof-dump.sql";
 
 /// Where the profile's databases have their data, as MariaDB and its packages do everywhere.
 const FOLDER: &str = "/var/lib/mysql";
 
-/// How long a server that has started may take to bring its own tables up to date, as measured under KVM: of a new version it
-/// does so in the background, and what it makes anew is gone for a moment.
-const UPGRADED: Duration = Duration::from_secs(20);
+/// How long a server that has started may take to upgrade its own tables, as measured under KVM. A new version does so in
+/// the background, and a table that it makes anew is missing for a moment.
+const TABLE_UPGRADE: Duration = Duration::from_secs(20);
 
 impl World {
     pub(crate) async fn fill_database(&mut self, name: &str) -> Result<(), StepError> {
-        self.sql(name, FILL, "fill the database").await.map(drop)
+        self.run_sql(name, FILL, "fill the database")
+            .await
+            .map(drop)
     }
 
-    pub(crate) async fn database_data(&mut self, name: &str) -> Result<String, StepError> {
-        let deadline = self.scene()?.run().guest_deadline(UPGRADED);
-        let subject = self.subject(name)?;
+    pub(crate) async fn read_database(&mut self, name: &str) -> Result<String, StepError> {
+        let deadline = self.scenario()?.run().guest_deadline(TABLE_UPGRADE);
+        let system = self.system(name)?;
         let what = "rows, users and grants to be readable";
         let waited = wait::until(what, deadline, || async {
-            let read = subject.fed(&CLIENT, DATA, "read rows, users and grants");
+            let read = system.run_with_stdin(&CLIENT, DATA, "read rows, users and grants");
             match read.await {
                 Err(StepError::Failed(message)) => Poll::Pending(message),
                 other => Poll::Ready(other),
@@ -70,8 +72,8 @@ impl World {
         waited.await.map_err(StepError::failed)?
     }
 
-    pub(crate) async fn database_version(&mut self, name: &str) -> Result<String, StepError> {
-        self.sql(name, "SELECT VERSION();", "ask the server's version")
+    pub(crate) async fn read_database_version(&mut self, name: &str) -> Result<String, StepError> {
+        self.run_sql(name, "SELECT VERSION();", "ask the server's version")
             .await
     }
 
@@ -82,8 +84,8 @@ impl World {
              mariadb-dump --system=users --insert-ignore | grep reader >>{DUMP} && grep -q reader {DUMP}"
         );
         let line = bash(&script);
-        self.subject(name)?
-            .script(&line, "dump the database")
+        self.system(name)?
+            .run_script(&line, "dump the database")
             .await?;
         Ok(())
     }
@@ -98,32 +100,32 @@ impl World {
              systemctl start {unit} && mariadb <{DUMP}"
         );
         let line = bash(&script);
-        self.subject(name)?
-            .script(&line, "restore the dump")
+        self.system(name)?
+            .run_script(&line, "restore the dump")
             .await?;
         Ok(())
     }
 
-    /// The database after its release was rolled back is what the profile says it is.
-    pub(crate) async fn database_after_rollback(&mut self, name: &str) -> Result<(), StepError> {
-        let declared = self.after_rollback()?;
+    /// Checks that the database does after a rollback what the profile declares.
+    pub(crate) async fn expect_declared_database_state(
+        &mut self,
+        name: &str,
+    ) -> Result<(), StepError> {
+        let declared = self.declared_after_rollback()?;
         let unit = self.unit_of(Service::Database.as_str())?;
-        let subject = self.subject(name)?;
-        let state = subject
-            .command(&["systemctl", "is-active", &unit])
-            .await?
-            .text;
-        let is = match declared {
+        let system = self.system(name)?;
+        let state = system.run(&["systemctl", "is-active", &unit]).await?.stdout;
+        let as_declared = match declared {
             AfterRollback::Runs => state == "active",
             AfterRollback::Fails => state == "failed" || state == "activating",
         };
-        if is {
+        if as_declared {
             return Ok(());
         }
-        let journal = subject
-            .command(&["journalctl", "-u", &unit, "-b", "--no-pager", "-n", "15"])
+        let journal = system
+            .run(&["journalctl", "-u", &unit, "-b", "--no-pager", "-n", "15"])
             .await
-            .map_or(String::new(), |ran| format!("\n{}", ran.text));
+            .map_or(String::new(), |ran| format!("\n{}", ran.stdout));
         Err(StepError::failed(format!(
             "the profile declares that the database {} after a rollback of the release, and {unit} is {state}{journal}",
             match declared {
@@ -133,15 +135,15 @@ impl World {
         )))
     }
 
-    pub(super) fn after_rollback(&self) -> Result<AfterRollback, StepError> {
-        let scene = self.scene()?;
-        let profile = scene.shared.profile();
+    pub(crate) fn declared_after_rollback(&self) -> Result<AfterRollback, StepError> {
+        let scenario = self.scenario()?;
+        let profile = scenario.shared.profile();
         let declared = profile.after_rollback;
-        declared.ok_or_else(|| StepError::lacking(profile, "database.after_rollback"))
+        declared.ok_or_else(|| StepError::missing_key(profile, "database.after_rollback"))
     }
 
-    async fn sql(&mut self, name: &str, sql: &str, shown: &str) -> Result<String, StepError> {
-        self.subject(name)?.fed(&CLIENT, sql, shown).await
+    async fn run_sql(&mut self, name: &str, sql: &str, label: &str) -> Result<String, StepError> {
+        self.system(name)?.run_with_stdin(&CLIENT, sql, label).await
     }
 }
 

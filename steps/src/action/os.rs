@@ -1,33 +1,33 @@
-//! What the World asks a running system.
+//! The operating system of a machine or container: its release, units, sockets and users.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use bootproof_harness::os_release;
 use bootproof_harness::profile::ReleaseName;
 use bootproof_harness::ssh::Remote;
+use bootproof_harness::systemd::UnitState;
 use bootproof_harness::wait::{self, Poll};
 
-use super::World;
-use crate::StepError;
+use crate::error::{StepError, into_step_error};
 use crate::parameter::Service;
-use crate::subject::{at_fault, parse_os_release};
-use crate::unit::UnitState;
+use crate::world::World;
 
 /// How long a unit may take to become active once its system is up, as measured under KVM.
-const ACTIVE: Duration = Duration::from_secs(20);
+const ACTIVATION: Duration = Duration::from_secs(20);
 
 /// A unit that has been at rest for so long in a system that has settled stays there, as measured under KVM.
-const RESTS: Duration = Duration::from_secs(5);
+const AT_REST: Duration = Duration::from_secs(5);
 
 impl World {
-    pub(crate) async fn runs_release(
+    pub(crate) async fn expect_release(
         &mut self,
         name: &str,
         release: ReleaseName,
     ) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let real = parse_os_release(&self.subject(name)?.os_release().await?);
-        let expected = &scene.shared.profile().release(release).os_release;
+        let scenario = self.scenario()?;
+        let real = os_release::parse(&self.system(name)?.os_release().await?);
+        let expected = &scenario.shared.profile().release(release).os_release;
         let wrong: Vec<String> = expected
             .iter()
             .filter(|(key, value)| real.get(*key) != Some(value))
@@ -46,53 +46,36 @@ impl World {
         )))
     }
 
-    pub(crate) async fn os_release_matches_snapshot(
+    pub(crate) async fn expect_os_release_snapshot(
         &mut self,
         name: &str,
         release: ReleaseName,
     ) -> Result<(), StepError> {
-        let text = self.subject(name)?.os_release().await?;
-        self.matches_snapshot(release, "os-release", "os-release", &text)
+        let text = self.system(name)?.os_release().await?;
+        self.compare_with_snapshot(release, "os-release", "os-release", &text)
     }
 
-    /// The profile's unit for a service.
-    pub(super) fn unit_of(&self, service: &str) -> Result<String, StepError> {
-        let scene = self.scene()?;
-        let profile = scene.shared.profile();
-        let unit = profile.services.get(service).cloned();
-        unit.ok_or_else(|| StepError::lacking(profile, &format!("services.{service}")))
-    }
-
-    pub(crate) async fn has_no_unit(
+    pub(crate) async fn expect_no_unit(
         &mut self,
         name: &str,
         service: Service,
     ) -> Result<(), StepError> {
         let unit = self.unit_of(service.as_str())?;
-        let subject = self.subject(name)?;
-        let argv = [
-            "systemctl",
-            "show",
-            "--property=LoadState",
-            "--value",
-            &unit,
-        ];
-        let state = subject.answer(&argv).await?;
-        if state.trim() == "not-found" {
+        let system = self.system(name)?;
+        let answer = system.query_checked(&UnitState::query(&unit)).await?;
+        let load = UnitState::parse(&answer).load;
+        if load == "not-found" {
             return Ok(());
         }
-        Err(StepError::failed(format!(
-            "\"{name}\" has {unit}: {}",
-            state.trim()
-        )))
+        Err(StepError::failed(format!("\"{name}\" has {unit}: {load}")))
     }
 
-    /// A forwarded port accepts whether somebody listens behind it or not, so the guest is asked.
-    pub(crate) async fn nothing_listens(&mut self, name: &str) -> Result<(), StepError> {
-        let port = self.scene()?.shared.profile().web.port;
+    /// A forwarded port accepts whether a process listens behind it or not, so the guest is asked.
+    pub(crate) async fn expect_no_listener(&mut self, name: &str) -> Result<(), StepError> {
+        let port = self.scenario()?.shared.profile().web.port;
         let filter = format!("sport = :{port}");
-        let subject = self.subject(name)?;
-        let sockets = subject.answer(&["ss", "-Hltn", &filter]).await?;
+        let system = self.system(name)?;
+        let sockets = system.query_checked(&["ss", "-Hltn", &filter]).await?;
         if sockets.trim().is_empty() {
             return Ok(());
         }
@@ -102,30 +85,30 @@ impl World {
         )))
     }
 
-    pub(crate) async fn service_is_active(
+    pub(crate) async fn wait_for_service(
         &mut self,
         name: &str,
         service: Service,
     ) -> Result<(), StepError> {
-        let scene = self.scene()?;
+        let scenario = self.scenario()?;
         let unit = &self.unit_of(service.as_str())?;
-        let subject = self.subject(name)?;
+        let system = self.system(name)?;
         let what = format!("{unit} to be active on \"{name}\"");
-        let deadline = scene.run().guest_deadline(ACTIVE);
-        let rests = scene.run().guest_deadline(RESTS).as_duration();
+        let deadline = scenario.run().guest_deadline(ACTIVATION);
+        let rest = scenario.run().guest_deadline(AT_REST).as_duration();
         let at_rest_since = Cell::new(None::<Instant>);
         let at_rest_since = &at_rest_since;
         let waited = wait::until(&what, deadline, || async {
-            match subject.question(&UnitState::question(unit)).await {
+            match system.query(&UnitState::query(unit)).await {
                 Ok(ran) if ran.code == 0 => {
-                    let state = UnitState::parse(&ran.text);
+                    let state = UnitState::parse(&ran.stdout);
                     let since = at_rest_since.get().filter(|_| state.is_at_rest());
                     let since = since.unwrap_or_else(Instant::now);
                     at_rest_since.set(state.is_at_rest().then_some(since));
-                    match state.look() {
+                    match state.activation() {
                         Poll::Ready(()) => Poll::Ready(Ok(())),
                         Poll::Pending(seen)
-                            if since.elapsed() >= rests && subject.has_settled().await =>
+                            if since.elapsed() >= rest && system.has_settled().await =>
                         {
                             Poll::GiveUp(format!(
                                 "{seen}, for {} s in a system that has settled",
@@ -136,7 +119,7 @@ impl World {
                         Poll::GiveUp(why) => Poll::GiveUp(why),
                     }
                 }
-                Ok(ran) => Poll::Pending(ran.complaint),
+                Ok(ran) => Poll::Pending(ran.stderr),
                 Err(error) => Poll::Ready(Err(error)),
             }
         })
@@ -144,10 +127,10 @@ impl World {
         match waited {
             Ok(result) => result,
             Err(error) => {
-                let journal = subject
-                    .question(&["journalctl", "-u", unit, "-b", "--no-pager", "-n", "10"])
+                let journal = system
+                    .query(&["journalctl", "-u", unit, "-b", "--no-pager", "-n", "10"])
                     .await
-                    .map_or(String::new(), |ran| ran.text);
+                    .map_or(String::new(), |ran| ran.stdout);
                 // journalctl's own words for nothing.
                 let journal = match journal.trim() {
                     "" | "-- No entries --" => String::new(),
@@ -158,17 +141,17 @@ impl World {
         }
     }
 
-    pub(crate) async fn login_user_may_use_sudo(&mut self, name: &str) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let user = &scene.shared.profile().login_user;
-        let machine = self.subject(name)?.machine()?;
+    pub(crate) async fn expect_sudo(&mut self, name: &str) -> Result<(), StepError> {
+        let scenario = self.scenario()?;
+        let user = &scenario.shared.profile().login_user;
+        let machine = self.system(name)?.machine()?;
         let ssh = machine.ssh().as_user(user);
-        let asked = ssh.output(Remote::argv(["sudo", "-n", "id", "-un"]));
+        let command = ssh.output(Remote::argv(["sudo", "-n", "id", "-un"]));
         let output = machine
-            .watched(asked)
+            .watched(command)
             .await
-            .map_err(at_fault)?
-            .map_err(at_fault)?;
+            .map_err(into_step_error)?
+            .map_err(into_step_error)?;
         if output.text() == "root" {
             return Ok(());
         }

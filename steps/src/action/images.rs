@@ -1,13 +1,12 @@
-//! What the World does with images.
+//! Images: built, edited, pushed, tagged, compared.
 
 use bootproof_harness::image::{BuildOptions, Built, ImageFile, Pushed};
 use bootproof_harness::profile::ReleaseName;
 use bootproof_harness::registry::REGISTRY_NAME;
 
-use super::World;
-use crate::StepError;
-use crate::line::{Known, split};
-use crate::subject::at_fault;
+use crate::error::{StepError, into_step_error};
+use crate::storyline::{PushedImage, split_tag};
+use crate::world::World;
 
 /// The words for a minor update's tag.
 const UPDATE: &str = "update";
@@ -21,48 +20,48 @@ impl World {
         tags: &[String],
         updated: bool,
     ) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let line = self.line().await?;
-        let profile = scene.shared.profile();
+        let scenario = self.scenario()?;
+        let storyline = self.storyline().await?;
+        let profile = scenario.shared.profile();
         let words: Vec<&str> = match (tags, updated) {
             ([], true) => vec![UPDATE, "latest"],
             (tags, _) => tags.iter().map(String::as_str).collect(),
         };
         let options = BuildOptions {
             updated,
-            contexts: line.contexts(),
+            contexts: storyline.contexts(),
             tags: words.iter().map(|w| profile.tag(w).to_owned()).collect(),
             ..BuildOptions::default()
         };
         if updated && profile.update.build_args.is_empty() {
-            return Err(StepError::lacking(profile, "update.build_args"));
+            return Err(StepError::missing_key(profile, "update.build_args"));
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let done = line
+        let done = storyline
             .images
-            .build_all(&names, release, &options, &scene.recorder)
+            .build_all(&names, release, &options, &scenario.recorder)
             .await
-            .map_err(at_fault)?;
+            .map_err(into_step_error)?;
         for (built, pushed) in done.into_values() {
-            line.remember(&known(built, pushed, release));
+            storyline.record_push(&pushed_image(built, pushed, release));
         }
         Ok(())
     }
 
-    /// From now on an image's Containerfile says another `FROM`; `old` and `new` are `NAMESPACE/NAME:TAG`.
+    /// Changes the `FROM` of an image's Containerfile; `old` and `new` are `NAMESPACE/NAME:TAG`.
     pub(crate) async fn edit_from(
         &mut self,
         image: &str,
         old: &str,
         new: &str,
     ) -> Result<(), StepError> {
-        let line = self.line().await?;
+        let storyline = self.storyline().await?;
         let full = |short: &str| format!("{REGISTRY_NAME}/{short}");
-        let context = line
+        let context = storyline
             .images
             .edit_from(image, ReleaseName::Old, &full(old), &full(new))
-            .map_err(at_fault)?;
-        line.edited(image, context);
+            .map_err(into_step_error)?;
+        storyline.set_context(image, context);
         Ok(())
     }
 
@@ -73,55 +72,56 @@ impl World {
         from: &str,
         table: Option<&[Vec<String>]>,
     ) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let line = self.line().await?;
+        let scenario = self.scenario()?;
+        let storyline = self.storyline().await?;
         let files = files(table)?;
-        let parent = line.known(from)?;
-        let named = line.named(image);
-        let (name, tag) = split(&named);
+        let parent = storyline.image(from)?;
+        let named = storyline.resolve_name(image);
+        let (name, tag) = split_tag(&named);
         let options = BuildOptions {
             tags: vec![tag.to_owned()],
             ..BuildOptions::default()
         };
-        let from = line.named(from);
+        let from = storyline.resolve_name(from);
         let release = parent.release;
-        let (built, pushed) = line
+        let (built, pushed) = storyline
             .images
-            .build_with_files(name, &from, &files, release, &options, &scene.recorder)
+            .build_with_files(name, &from, &files, release, &options, &scenario.recorder)
             .await
-            .map_err(at_fault)?;
-        line.remember(&known(built, pushed, release));
+            .map_err(into_step_error)?;
+        storyline.record_push(&pushed_image(built, pushed, release));
         Ok(())
     }
 
     /// Gives an image that was pushed a further tag, without building it again.
     pub(crate) async fn tag_image(&mut self, image: &str, word: &str) -> Result<(), StepError> {
-        let scene = self.scene()?;
-        let line = self.line().await?;
-        let mut known = line.known(image)?;
-        let tag = scene.shared.profile().tag(word).to_owned();
-        let pushed = &known.pushed;
-        line.images
+        let scenario = self.scenario()?;
+        let storyline = self.storyline().await?;
+        let mut image = storyline.image(image)?;
+        let tag = scenario.shared.profile().tag(word).to_owned();
+        let pushed = &image.pushed;
+        storyline
+            .images
             .registry()
             .tag(&pushed.namespace, &pushed.name, &pushed.digest, &tag)
             .await
-            .map_err(at_fault)?;
-        known.pushed.tags = vec![tag];
-        line.remember(&known);
+            .map_err(into_step_error)?;
+        image.pushed.tags = vec![tag];
+        storyline.record_push(&image);
         Ok(())
     }
 
-    pub(crate) async fn built_on(
+    pub(crate) async fn expect_base(
         &mut self,
         child: &str,
         parent: &str,
         expected: bool,
     ) -> Result<(), StepError> {
-        let line = self.line().await?;
-        let (one, other) = (line.known(child)?, line.known(parent)?);
-        let images = &line.images;
+        let storyline = self.storyline().await?;
+        let (one, other) = (storyline.image(child)?, storyline.image(parent)?);
+        let images = &storyline.images;
         let is = images.built_on(&one.pushed, &other.pushed).await;
-        if is.map_err(at_fault)? == expected {
+        if is.map_err(into_step_error)? == expected {
             return Ok(());
         }
         Err(StepError::failed(format!(
@@ -132,14 +132,23 @@ impl World {
         )))
     }
 
-    pub(crate) async fn same_image(&mut self, one: &str, other: &str) -> Result<(), StepError> {
-        let line = self.line().await?;
-        let registry = line.images.registry();
+    pub(crate) async fn expect_same_image(
+        &mut self,
+        one: &str,
+        other: &str,
+    ) -> Result<(), StepError> {
+        let storyline = self.storyline().await?;
+        let registry = storyline.images.registry();
         let mut digests = Vec::new();
         for image in [one, other] {
-            let named = line.named(image);
-            let reference = line.known(image)?.pushed.tagged(split(&named).1);
-            digests.push(registry.digest_of(&reference).await.map_err(at_fault)?);
+            let named = storyline.resolve_name(image);
+            let reference = storyline.image(image)?.pushed.tagged(split_tag(&named).1);
+            digests.push(
+                registry
+                    .digest_of(&reference)
+                    .await
+                    .map_err(into_step_error)?,
+            );
         }
         if digests[0] == digests[1] {
             return Ok(());
@@ -151,8 +160,8 @@ impl World {
     }
 }
 
-fn known(built: Built, pushed: Pushed, release: ReleaseName) -> Known {
-    Known {
+fn pushed_image(built: Built, pushed: Pushed, release: ReleaseName) -> PushedImage {
+    PushedImage {
         pushed,
         release,
         image_id: built.id,
