@@ -16,6 +16,7 @@ mod files;
 mod inquiry;
 mod kept;
 mod libvirt;
+mod markers;
 mod monitor;
 mod promise;
 mod questions;

@@ -7,9 +7,8 @@ use bootproof_record::{Boot, Event, Work};
 
 use super::conversation::Conversation;
 use super::downtime::Watch;
-use super::inquiry::ANSWERS;
 use super::promise::Expectations;
-use super::questions::{BootCondition, Reply};
+use super::questions::{ANSWERS, BootCondition, PreviousBoot, QUESTION, Reply};
 use super::{CONSOLE, Machine, MachineError};
 use crate::pages::PageTarget;
 use crate::ssh::{Remote, SshError};
@@ -20,9 +19,6 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// How long starting may go on after the machine can be reached, as measured under KVM.
 const SETTLE: Duration = Duration::from_secs(60);
-
-/// How long questions about itself may take, as measured under KVM.
-pub(super) const QUESTION: Duration = Duration::from_secs(30);
 
 /// How long its page may take to answer when it is looked at without a step asking, as measured under KVM.
 const PAGE: Duration = Duration::from_secs(2);
@@ -39,17 +35,6 @@ pub enum Expected {
     Digest(String),
     /// Any: a step will look at it.
     Any,
-}
-
-/// What tells the boot that is waited for from the one before.
-#[derive(Debug, Clone)]
-pub(super) enum PreviousBoot {
-    /// There was none.
-    Nothing,
-    /// Another boot id.
-    Boot(String),
-    /// One more soft reboot of the same kernel.
-    Soft(u32),
 }
 
 /// A boot that is waited for.

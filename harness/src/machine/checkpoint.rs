@@ -11,9 +11,9 @@ use std::time::Instant;
 use bootproof_record::{Boot, Event, Work};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::boot::QUESTION;
 use super::files::io;
 use super::monitor::SaveError;
+use super::questions::QUESTION;
 use super::spec::Files;
 use super::{Credentials, Machine, MachineError, remove_folder};
 use crate::clean_up::clean_up;

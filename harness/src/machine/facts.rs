@@ -5,10 +5,6 @@ use std::collections::BTreeMap;
 use super::questions::Part;
 use crate::{os_release, systemd};
 
-/// Where the markers lie that a machine promises to keep.
-pub(super) const VAR_MARKER: &str = "/var/lib/bootproof-marker";
-pub(super) const ETC_MARKER: &str = "/etc/bootproof-marker";
-
 /// The answers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bootproof_record::random::random_hex;
 use bootproof_record::{Boot, Event, Work};
 
-use super::boot::{PreviousBoot, QUESTION};
 use super::conversation::Conversation;
 use super::facts::{self, Facts};
+use super::markers::ETC_MARKER;
 use super::promise::{self, Expectations, Observed};
-use super::questions::{Answers, BootCondition, Part, Questions};
+use super::questions::{ANSWERS, Answers, BootCondition, Part, PreviousBoot, QUESTION, Questions};
 use super::watch::MOMENT;
 use super::{CONSOLE, Machine, MachineError};
 use crate::bootc::Host;
@@ -17,9 +17,6 @@ use crate::exec::Output;
 use crate::guardian::journal_alarms;
 use crate::ssh::SshError;
 use crate::wait;
-
-/// How long the answers to all questions may take, as measured under KVM.
-pub(super) const ANSWERS: Duration = Duration::from_secs(90);
 
 /// A boot as its answers describe it.
 pub(super) struct BootReport {
@@ -226,7 +223,7 @@ impl Machine {
         }
         let text = self.output_of(answers, Part::Drift)?.text();
         let mut allowed = self.spec.credentials.etc_paths();
-        allowed.push(facts::ETC_MARKER.to_owned());
+        allowed.push(ETC_MARKER.to_owned());
         allowed.extend(self.spec.exceptions.etc_drift.iter().cloned());
         Ok(facts::drift(&text, &allowed))
     }

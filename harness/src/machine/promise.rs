@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ETC_MARKER, VAR_MARKER};
+use super::markers::{ETC_MARKER, VAR_MARKER};
 
 /// A promise, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

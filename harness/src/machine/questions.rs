@@ -4,12 +4,19 @@
 //! error: what a guest writes is never taken for another answer, and what was cut short is noticed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bootproof_record::quote;
 
-use super::facts::{ETC_MARKER, VAR_MARKER};
+use super::markers::{ETC_MARKER, VAR_MARKER};
 use crate::bootc::Verb;
 use crate::systemd;
+
+/// How long one question may take, as measured under KVM.
+pub(super) const QUESTION: Duration = Duration::from_secs(30);
+
+/// How long the answers to all questions may take, as measured under KVM.
+pub(super) const ANSWERS: Duration = Duration::from_secs(90);
 
 /// How much of the journal is sent, in bytes; of more, the head and the tail.
 const JOURNAL_BYTES: usize = 8 << 20;
@@ -61,6 +68,17 @@ const FACTS: &str = r#"facts() {
   done
 }
 "#;
+
+/// What tells the boot that is waited for from the one before.
+#[derive(Debug, Clone)]
+pub(super) enum PreviousBoot {
+    /// There was none.
+    Nothing,
+    /// Another boot id.
+    Boot(String),
+    /// One more soft reboot of the same kernel.
+    Soft(u32),
+}
 
 /// Which boot is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use bootproof_record::{Boot, Work};
 
-use super::boot::{BootWait, PreviousBoot};
+use super::boot::BootWait;
 use super::downtime::Watch;
+use super::questions::PreviousBoot;
 use super::watch::MOMENT;
 use super::{Expected, FETCH, Machine, MachineError};
 use crate::bootc::Verb;

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bootproof_record::{Event, Work};
 
-use super::boot::QUESTION;
 use super::checkpoint::Memory;
+use super::questions::QUESTION;
 use super::{Checkpoint, Machine, MachineError, MachineSpec, Machines};
 use crate::ssh::{Remote, SshError};
 use crate::wait::{self, Poll};
