@@ -43,7 +43,7 @@ impl Stage<World> for WorldStage {
     fn check_health<'a>(&'a self, world: &'a World) -> LocalBoxFuture<'a, Result<(), String>> {
         world
             .final_health_check()
-            .map(|looked| looked.map_err(|error| error.to_string()))
+            .map(|checked| checked.map_err(|error| error.to_string()))
             .boxed_local()
     }
 

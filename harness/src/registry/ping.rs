@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use super::RegistryError;
+use bootproof_record::error_chain;
 use bootproof_record::secret::{Secret, redact};
 
 /// The header by which a registry says that it is one.
@@ -59,7 +60,7 @@ impl Ping {
             .await
             .map_err(|error| RegistryError::Unreachable {
                 address: self.address.clone(),
-                why: error_chain(&error),
+                why: redacted_chain(&error),
             })?;
         let status = answer.status();
         if sends_passwords_in_the_clear(answer.headers()) {
@@ -96,7 +97,7 @@ fn client(
 ) -> Result<reqwest::Client, RegistryError> {
     let unreachable = |error: reqwest::Error| RegistryError::Unreachable {
         address: address.to_owned(),
-        why: error_chain(&error),
+        why: redacted_chain(&error),
     };
     let mut builder = reqwest::Client::builder()
         .timeout(answer)
@@ -110,9 +111,9 @@ fn client(
     builder.build().map_err(unreachable)
 }
 
-/// reqwest's own text leaves out what went wrong; its sources say it.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
-    redact(&bootproof_record::error_chain(error))
+/// An error with its causes, without secrets: reqwest's own text leaves out what went wrong.
+pub(super) fn redacted_chain(error: &dyn std::error::Error) -> String {
+    redact(&error_chain(error))
 }
 
 /// Whether it names a token server to which user and password would go without TLS. The client asks it what it is told to.

@@ -22,7 +22,7 @@ use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use super::RegistryError;
-use super::ping::{Trust, error_chain};
+use super::ping::{Trust, redacted_chain};
 use bootproof_record::secret::{Secret, redact};
 
 /// How long one request may take, the request for a token included.
@@ -108,7 +108,7 @@ impl Repository {
     ) -> Result<Self, RegistryError> {
         let client = Client::try_from(config).map_err(|error| RegistryError::Unreachable {
             address: host.to_owned(),
-            why: error_chain(&error),
+            why: redacted_chain(&error),
         })?;
         let auth = match credentials {
             Some(it) => RegistryAuth::Basic(it.user, it.password.expose().to_owned()),
@@ -289,9 +289,9 @@ impl Repository {
             }
             (Error::RequestError(error), _) => RegistryError::Unreachable {
                 address: self.host.clone(),
-                why: error_chain(error),
+                why: redacted_chain(error),
             },
-            (error, _) => self.nonsense(reference, excerpt(&error_chain(error))),
+            (error, _) => self.nonsense(reference, excerpt(&redacted_chain(error))),
         }
     }
 
