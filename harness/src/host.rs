@@ -147,7 +147,7 @@ impl HostReport {
     /// Whether it can run a tier.
     ///
     /// # Errors
-    /// [`Why`] not, with the fixes.
+    /// [`TierUnavailable`] with the fixes, when it cannot.
     pub fn can(&self, tier: Tier) -> Result<(), TierUnavailable> {
         tier::judge(tier, &self.checks)
     }

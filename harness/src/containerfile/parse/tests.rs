@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn messages(text: &str) -> Vec<String> {
