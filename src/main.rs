@@ -1,5 +1,15 @@
-//! The command `bootproof`: selection, cucumber's host, reports. What it drives is in `bootproof-harness`,
-//! what its features say in `bootproof-steps`.
+//! The command `bootproof`, and the way into its five packages.
+//!
+//! | package | what it is | depends on |
+//! |---|---|---|
+//! | `bootproof-record` | ids, events, the recorder, redaction, origins and verdicts as data; starts no process | nothing of ours |
+//! | `bootproof-harness` | the domain: images, registries, disks, machines and the promises they keep | record |
+//! | `bootproof-steps` | the vocabulary: the World and its step definitions | harness, record |
+//! | `bootproof-report` | what is made of a record: terminal, HTML, JUnit, Messages, Markdown, attestations | record |
+//! | `bootproof` | the command: `cli` (arguments, settings), `run` (selection, schedule, cucumber's host), `sign_off` (keys and registries) | all |
+//!
+//! `guest/`, the lab's client, is a workspace of its own. Modules of a package import each other in one direction, and
+//! `tests/house.rs` holds that.
 
 #![warn(unreachable_pub)]
 

@@ -2,6 +2,23 @@
 //!
 //! Nothing here prints, parses a command line or knows cucumber. Work is reported as
 //! [`bootproof_record::Event`]s; errors are values with the facts a person needs to act.
+//!
+//! | to change | go to |
+//! |---|---|
+//! | how a program of the host is started, timed, ended | [`exec`], [`wait`], `process`, [`privilege`], [`sudo`] |
+//! | what a run owns, and how it is swept | [`ledger`] (resources as data, ports), [`sweep`] (what removes them), [`cache`] |
+//! | what this host can do | [`host`] |
+//! | a run: its folders, accelerator and deadlines | [`run`] |
+//! | the file that describes a product | [`profile`] |
+//! | Containerfiles: their grammar, the images they name | [`containerfile`] |
+//! | builds, bases, pushes | [`image`], [`podman`] |
+//! | registries: the run's own, a user's; names, queries, attachments | [`registry`] |
+//! | a bootable disk | [`disk`] |
+//! | machines: domain, boot, questions, promises, reboots, checkpoints | [`machine`], [`bootc`], [`os_release`], [`systemd`] |
+//! | what consoles and journals must not say | [`guardian`] |
+//! | ways into a machine | [`ssh`], [`http`], [`browser`], [`pages`], [`picture`] |
+//! | an image as a container with systemd | [`container`] |
+//! | whose failure an error is | [`classify`], beside each error; the table of all: [`verdicts`] |
 
 pub mod bootc;
 pub mod browser;

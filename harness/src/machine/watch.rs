@@ -7,7 +7,7 @@ use crate::guardian::Alarm;
 use crate::ssh::Remote;
 use crate::wait::{self, Poll};
 
-/// How often libvirt is asked for the domain's state.
+/// How often libvirt is asked for the domain's state, under KVM: an emulated machine's processors are the host's.
 const PACE: Duration = Duration::from_secs(1);
 
 /// Longer than any wait: the watch ends with what it watches over.
@@ -91,7 +91,8 @@ impl Machine {
 
     /// Ends when the domain has stopped.
     async fn stopped(&self) -> MachineError {
-        let watch = wait::until_every(PACE, "the domain to stop", FOR_EVER, || async {
+        let pace = self.run.guest_deadline(PACE).as_duration();
+        let watch = wait::until_every(pace, "the domain to stop", FOR_EVER, || async {
             match self.still_running().await {
                 Ok(()) => Poll::Pending("running".to_owned()),
                 // libvirt that does not answer for a moment says nothing about the domain.
