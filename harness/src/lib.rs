@@ -20,6 +20,8 @@
 //! | an image as a container with systemd | [`container`] |
 //! | whose failure an error is | [`classify`], beside each error; the table of all: [`verdicts`] |
 
+#![warn(unreachable_pub)]
+
 pub mod bootc;
 pub mod browser;
 pub mod cache;

@@ -14,7 +14,7 @@ pub(crate) struct Stat {
 
 /// The start time of a process that runs now: field 22 of `/proc/PID/stat`, in clock ticks since boot.
 #[must_use]
-pub fn start_time(pid: i32) -> Option<u64> {
+pub(crate) fn start_time(pid: i32) -> Option<u64> {
     stat(pid).filter(|s| !s.dead).map(|s| s.started)
 }
 

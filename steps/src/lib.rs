@@ -2,6 +2,8 @@
 //!
 //! A definition parses a phrase into typed parameters, calls the harness and asserts at most one thing.
 
+#![warn(unreachable_pub)]
+
 mod action;
 mod chapter;
 mod error;

@@ -9,7 +9,7 @@ use cucumber::Parameter;
 /// `old` or `new`: one of the profile's two releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
 #[param(name = "release", regex = "old|new")]
-pub struct Release(pub ReleaseName);
+pub(crate) struct Release(pub ReleaseName);
 
 impl FromStr for Release {
     type Err = String;
@@ -26,7 +26,7 @@ impl FromStr for Release {
 /// A list in quotes: `"soe"`, `"soe" and "httpd"`, `"soe", "httpd" and "database"`.
 #[derive(Debug, Clone, PartialEq, Eq, Parameter)]
 #[param(name = "names", regex = r#""[^"]+"(?:(?:, | and )"[^"]+")*"#)]
-pub struct Names(pub Vec<String>);
+pub(crate) struct Names(pub Vec<String>);
 
 impl FromStr for Names {
     type Err = std::convert::Infallible;
@@ -44,7 +44,7 @@ impl FromStr for Names {
 
 /// What follows a verb of the client's: nothing, a reboot, or the client's own reboot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
+pub(crate) enum After {
     /// It stays queued.
     Nothing,
     /// The machine is rebooted.
@@ -74,7 +74,7 @@ impl FromStr for After {
 impl After {
     /// Whether the client reboots by itself.
     #[must_use]
-    pub fn applies(self) -> bool {
+    pub(crate) fn applies(self) -> bool {
         matches!(self, Self::Apply | Self::Soft)
     }
 }
@@ -104,7 +104,7 @@ impl Slot {
     name = "refusal",
     regex = "no such image|no registry answers|the pull secret is not accepted"
 )]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The registry has no such name or tag.
     NoSuchImage,
     /// Nothing answers at its address.
@@ -116,7 +116,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether a client's standard error gives this reason. The words are those of the image library that all clients share.
     #[must_use]
-    pub fn explains(self, stderr: &str) -> bool {
+    pub(crate) fn explains(self, stderr: &str) -> bool {
         let stderr = stderr.to_lowercase();
         let words: &[&str] = match self {
             Self::NoSuchImage => &[
@@ -160,7 +160,7 @@ impl FromStr for Refusal {
     name = "fact",
     regex = "packages|kernel|deployments|page|os-release|data|version of the database"
 )]
-pub enum Fact {
+pub(crate) enum Fact {
     /// The installed packages with their versions.
     Packages,
     /// The kernel that runs.
@@ -190,7 +190,7 @@ impl Fact {
 
     /// Its word.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         let own = Self::ALL.iter().find(|(_, fact)| *fact == self);
         own.map_or("fact", |(word, _)| word)
     }
@@ -210,7 +210,7 @@ impl FromStr for Fact {
 /// A service of the profile's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Parameter)]
 #[param(name = "service", regex = "web server|database server")]
-pub enum Service {
+pub(crate) enum Service {
     /// `web`.
     Web,
     /// `database`.
@@ -220,7 +220,7 @@ pub enum Service {
 impl Service {
     /// The profile's word for it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Database => "database",

@@ -57,7 +57,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Looks for them in `PATH`.
-    pub fn find() -> Result<Self, BrowserError> {
+    pub(super) fn find() -> Result<Self, BrowserError> {
         let find =
             |names: &[&str], what| find_program(names).ok_or(BrowserError::NotInstalled { what });
         Ok(Self {
@@ -86,7 +86,10 @@ impl std::fmt::Debug for Driver {
 
 impl Driver {
     /// Starts it in a folder of its own, on a port of the run's, on another when that was taken meanwhile.
-    pub async fn start(options: &BrowserOptions, programs: Programs) -> Result<Self, BrowserError> {
+    pub(super) async fn start(
+        options: &BrowserOptions,
+        programs: Programs,
+    ) -> Result<Self, BrowserError> {
         let ports = Ports::new(PortRange::from_env()?);
         let mut tries = 0;
         loop {
@@ -186,17 +189,17 @@ impl Driver {
     }
 
     /// Whether it still runs.
-    pub fn runs(&mut self) -> bool {
+    pub(super) fn runs(&mut self) -> bool {
         matches!(self.daemon.exit_code(), Ok(None))
     }
 
     /// Where it answers.
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port.port())
     }
 
     /// Starts a Chromium with an empty profile.
-    pub async fn session(&mut self, patience: Duration) -> Result<Session, BrowserError> {
+    pub(super) async fn session(&mut self, patience: Duration) -> Result<Session, BrowserError> {
         self.pages += 1;
         let profile = self.path.join(format!("page-{}", self.pages));
         let chromium = &self.programs.chromium;
@@ -205,7 +208,7 @@ impl Driver {
     }
 
     /// A wait that ended without the browser having answered.
-    pub fn hangs(&self, error: &WaitError) -> BrowserError {
+    pub(super) fn hangs(&self, error: &WaitError) -> BrowserError {
         BrowserError::Hangs {
             why: format!(
                 "waited {:.1} s for {}",
@@ -217,7 +220,7 @@ impl Driver {
     }
 
     /// The end of what driver and Chromium said, without the driver's greeting.
-    pub fn last_words(&self) -> String {
+    pub(super) fn last_words(&self) -> String {
         let text = std::fs::read_to_string(self.path.join("driver.log")).unwrap_or_default();
         let own = [
             "Starting ChromeDriver",
@@ -234,7 +237,7 @@ impl Driver {
     }
 
     /// Ends it with every Chromium it started. What cannot be ended stays in the ledger, for the sweep.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.daemon.stop(ENDS_WITHIN).await;
         // Chromium's crash handlers leave the process group; they end when what they watch over has.
         if end_all_using(&self.path).await.is_err() {

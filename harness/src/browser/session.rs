@@ -152,7 +152,7 @@ fn millis(time: Duration) -> u64 {
 
 impl Session {
     /// Starts a Chromium.
-    pub async fn begin(
+    pub(super) async fn begin(
         driver: &str,
         chromium: &Utf8Path,
         profile: &Utf8Path,
@@ -191,7 +191,7 @@ impl Session {
     }
 
     /// Opens a page, waits until it has come to rest, and takes its picture.
-    pub async fn page(
+    pub(super) async fn page(
         &self,
         url: &str,
         patience: Duration,
@@ -284,7 +284,7 @@ impl Session {
     }
 
     /// Ends it.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         // One that has died already cannot be closed; the error was returned with the page.
         let _ = self.client.close().await;
     }

@@ -14,7 +14,7 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Takes in the entries of one look at the log: `[{"message": "{…}"}, …]`.
-    pub fn take(&mut self, entries: &Value) {
+    pub(super) fn take(&mut self, entries: &Value) {
         for entry in entries.as_array().into_iter().flatten() {
             let message = entry["message"].as_str().unwrap_or_default();
             if let Ok(message) = serde_json::from_str::<Value>(message) {
@@ -59,7 +59,7 @@ impl Traffic {
     }
 
     /// Whether every request has had its answer.
-    pub fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.under_way.is_empty()
     }
 }

@@ -34,7 +34,7 @@ struct Seen {
 }
 
 impl Standing {
-    pub fn new(steady: Steady) -> Self {
+    pub(super) fn new(steady: Steady) -> Self {
         Self {
             steady,
             settled: false,
@@ -44,7 +44,7 @@ impl Standing {
     }
 
     /// Whether it is time to ask if the system has settled; `None` once that is known.
-    pub fn asks(&mut self, at: Instant) -> Option<bool> {
+    pub(super) fn asks(&mut self, at: Instant) -> Option<bool> {
         if self.settled {
             return None;
         }
@@ -56,17 +56,17 @@ impl Standing {
     }
 
     /// From now on wrong answers count: what a system answers while it starts says nothing.
-    pub fn settled(&mut self) {
+    pub(super) fn settled(&mut self) {
         self.settled = true;
     }
 
     /// An attempt without an answer, or with one that may pass.
-    pub fn broken(&mut self) {
+    pub(super) fn broken(&mut self) {
         self.seen = None;
     }
 
     /// A wrong status was seen; how often and how long by now, when it has stood long enough.
-    pub fn saw(&mut self, status: u16, at: Instant) -> Option<Steady> {
+    pub(super) fn saw(&mut self, status: u16, at: Instant) -> Option<Steady> {
         if !self.settled || PASSING.contains(&status) {
             self.broken();
             return None;

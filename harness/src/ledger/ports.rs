@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::{Ledger, LedgerError, Owned, Resource};
 
 /// The variable that sets the range.
-pub const VARIABLE: &str = "BOOTPROOF_PORTS";
+pub(super) const VARIABLE: &str = "BOOTPROOF_PORTS";
 
 /// The ports that may be chosen, first and last included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

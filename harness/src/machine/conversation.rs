@@ -29,7 +29,7 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Sends the script.
-    pub fn begin(ssh: &Ssh, questions: Questions, deadline: GuestDeadline) -> Self {
+    pub(super) fn begin(ssh: &Ssh, questions: Questions, deadline: GuestDeadline) -> Self {
         let remote = Remote::shell(questions.script())
             .as_root()
             .display_as(questions.words())
@@ -56,17 +56,17 @@ impl Conversation {
     }
 
     /// What is asked.
-    pub fn questions(&self) -> &Questions {
+    pub(super) fn questions(&self) -> &Questions {
         &self.questions
     }
 
     /// The boot that answers, once it has said so.
-    pub fn boot(&self) -> Option<&str> {
+    pub(super) fn boot(&self) -> Option<&str> {
         self.boot.as_ref().map(|(id, _)| id.as_str())
     }
 
     /// What is said next, until all is answered or nothing more comes.
-    pub async fn next(&mut self) -> Option<Reply> {
+    pub(super) async fn next(&mut self) -> Option<Reply> {
         while !self.over {
             for byte in self.chunk.by_ref() {
                 if byte != b'\n' {
@@ -102,7 +102,7 @@ impl Conversation {
     ///
     /// # Errors
     /// When it could not be run to its end.
-    pub async fn end(&mut self) -> Result<Output, SshError> {
+    pub(super) async fn end(&mut self) -> Result<Output, SshError> {
         while self.next().await.is_some() {}
         self.heard.close();
         match (&mut self.task).await {
@@ -115,7 +115,7 @@ impl Conversation {
     }
 
     /// Records it as a command that ran.
-    pub fn record(&self, output: &Output) {
+    pub(super) fn record(&self, output: &Output) {
         let took = self.since.map_or(output.took, |since| since.elapsed());
         let output = Output {
             took,
@@ -125,7 +125,7 @@ impl Conversation {
     }
 
     /// The commands that have not ended yet.
-    pub fn unanswered(&self) -> String {
+    pub(super) fn unanswered(&self) -> String {
         let asked = self.questions.parts.iter();
         let lines: Vec<String> = asked
             .filter(|part| !self.done.contains(part))

@@ -21,7 +21,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to ask; `None` when no visitor can be set up.
-    pub fn begin(url: &str) -> Option<Self> {
+    pub(super) fn begin(url: &str) -> Option<Self> {
         let http = Http::unrecorded().ok()?;
         let (end, ended) = oneshot::channel();
         let url = url.to_owned();
@@ -38,7 +38,7 @@ impl Watch {
     }
 
     /// Ends it: seconds without an answer, when there was one before and one after.
-    pub async fn end(self) -> Option<f64> {
+    pub(super) async fn end(self) -> Option<f64> {
         // It may have ended by itself.
         let _ = self.end.send(());
         self.task.await.ok().flatten()

@@ -26,7 +26,7 @@ impl Facts {
     ///
     /// # Errors
     /// Those of the commands; the inner one names what is missing.
-    pub fn read<E>(asked: Asked<'_, E>) -> Result<Result<Self, String>, E> {
+    pub(super) fn read<E>(asked: Asked<'_, E>) -> Result<Result<Self, String>, E> {
         let mut facts = Self {
             // An older systemd knows none, and one that does not say has had none.
             soft_reboots: asked(Part::Soft)

@@ -152,7 +152,7 @@ impl Part {
     }
 
     /// The command that answers it.
-    pub fn line(self) -> String {
+    pub(super) fn line(self) -> String {
         match self {
             Self::Facts => format!("facts {VAR_MARKER} {ETC_MARKER}"),
             Self::Soft => "systemctl show --property=SoftRebootsCount --value".to_owned(),
@@ -199,14 +199,14 @@ pub(super) struct Questions {
 
 impl Questions {
     /// What is asked, in words.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let words = self.parts.iter().map(|part| part.words());
         let words: Vec<&str> = std::iter::once("boot id").chain(words).collect();
         words.join(", ")
     }
 
     /// The script, for any POSIX shell. The journal comes last, so that it holds what the other questions brought about.
-    pub fn script(&self) -> String {
+    pub(super) fn script(&self) -> String {
         let boundary = &self.boundary;
         let mut script = format!(
             "b={boundary} most={JOURNAL_BYTES} nl='\n'\nsay() {{ printf '%s %s\\n' \"$b\" \"$*\"; }}\n\
@@ -277,7 +277,7 @@ pub(super) enum Reply {
 
 impl Reply {
     /// Reads a line that begins with the boundary; other lines are not the script's.
-    pub fn parse(line: &str, boundary: &str) -> Option<Self> {
+    pub(super) fn parse(line: &str, boundary: &str) -> Option<Self> {
         let rest = line.strip_prefix(boundary)?.strip_prefix(' ')?;
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         match word {
@@ -308,7 +308,7 @@ pub(super) struct Answers(BTreeMap<Part, Answer>);
 
 impl Answers {
     /// Reads what the script printed; an error names what is missing.
-    pub fn parse(printed: &[u8], questions: &Questions) -> Result<Self, String> {
+    pub(super) fn parse(printed: &[u8], questions: &Questions) -> Result<Self, String> {
         const CUT: &str = "the end of its answers is missing";
         let b = &questions.boundary;
         let (_, rest) = after(printed, &format!("{b} sizes\n")).ok_or(CUT)?;
@@ -345,12 +345,12 @@ impl Answers {
     }
 
     /// Whether there is an answer to it.
-    pub fn has(&self, part: Part) -> bool {
+    pub(super) fn has(&self, part: Part) -> bool {
         self.0.contains_key(&part)
     }
 
     /// The answer to a question that was asked.
-    pub fn of(&self, part: Part) -> Answer {
+    pub(super) fn of(&self, part: Part) -> Answer {
         self.0.get(&part).cloned().unwrap_or_else(|| Answer {
             code: 127,
             ..Answer::default()

@@ -117,33 +117,33 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub fn of(folder: &Utf8Path) -> Self {
+    pub(super) fn of(folder: &Utf8Path) -> Self {
         Self {
             folder: folder.to_owned(),
         }
     }
 
-    pub fn overlay(&self) -> Utf8PathBuf {
+    pub(super) fn overlay(&self) -> Utf8PathBuf {
         self.folder.join("disk.qcow2")
     }
 
-    pub fn console(&self) -> Utf8PathBuf {
+    pub(super) fn console(&self) -> Utf8PathBuf {
         self.folder.join("console.log")
     }
 
-    pub fn smbios(&self) -> Utf8PathBuf {
+    pub(super) fn smbios(&self) -> Utf8PathBuf {
         self.folder.join("credentials")
     }
 
-    pub fn xml(&self) -> Utf8PathBuf {
+    pub(super) fn xml(&self) -> Utf8PathBuf {
         self.folder.join("domain.xml")
     }
 
-    pub fn memory_folder(&self) -> Utf8PathBuf {
+    pub(super) fn memory_folder(&self) -> Utf8PathBuf {
         self.folder.join("memory")
     }
 
-    pub fn memory(&self) -> Utf8PathBuf {
+    pub(super) fn memory(&self) -> Utf8PathBuf {
         self.memory_folder().join("state")
     }
 }

@@ -16,17 +16,17 @@ pub(super) struct StatusCache(Mutex<Option<(Host, Instant)>>);
 
 impl StatusCache {
     /// It has just been told.
-    pub fn learn(&self, host: Host) {
+    pub(super) fn learn(&self, host: Host) {
         self.set(Some((host, Instant::now())));
     }
 
     /// Something is done that may change it.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.set(None);
     }
 
     /// What it is, when it was told no longer ago than that.
-    pub fn within(&self, age: Duration) -> Option<Host> {
+    pub(super) fn within(&self, age: Duration) -> Option<Host> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (host, at) = known.as_ref()?;
         (at.elapsed() <= age).then(|| host.clone())

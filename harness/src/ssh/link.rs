@@ -36,7 +36,11 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects, checks the host key, logs in.
-    pub fn open(login: &Login, until: Instant, abort: &AbortHandle) -> Result<Self, SshError> {
+    pub(super) fn open(
+        login: &Login,
+        until: Instant,
+        abort: &AbortHandle,
+    ) -> Result<Self, SshError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, login.port));
         let refused = |source| SshError::Refused {
             machine: login.machine.clone(),
@@ -68,12 +72,12 @@ impl Link {
     }
 
     /// Has it aborted with its present user.
-    pub fn abort_with(&self, abort: &AbortHandle) {
+    pub(super) fn abort_with(&self, abort: &AbortHandle) {
         abort.watch(&self.stream);
     }
 
     /// Opens the channel the next command runs in.
-    pub fn open_channel(&mut self, until: Instant) -> Result<(), ssh2::Error> {
+    pub(super) fn open_channel(&mut self, until: Instant) -> Result<(), ssh2::Error> {
         self.session.set_blocking(true);
         self.session.set_timeout(millis(until));
         self.channel = Some(self.session.channel_session()?);
@@ -82,7 +86,7 @@ impl Link {
 
     /// Runs a command in the open channel.
     #[expect(clippy::too_many_arguments, reason = "one caller, right above")]
-    pub fn run(
+    pub(super) fn run(
         &mut self,
         login: &Login,
         wire: &str,

@@ -16,12 +16,12 @@ struct AbortState {
 pub(in crate::ssh) struct AbortOnDrop(AbortHandle);
 
 impl AbortHandle {
-    pub fn on_drop(&self) -> AbortOnDrop {
+    pub(crate) fn on_drop(&self) -> AbortOnDrop {
         AbortOnDrop(self.clone())
     }
 
     /// Has it abort this connection: at once, when it was used already.
-    pub fn watch(&self, stream: &TcpStream) {
+    pub(crate) fn watch(&self, stream: &TcpStream) {
         let mut state = self.state();
         if state.done {
             let _ = stream.shutdown(Shutdown::Both);
@@ -31,7 +31,7 @@ impl AbortHandle {
     }
 
     /// Forgets the connection it would abort.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.state().stream = None;
     }
 

@@ -16,14 +16,14 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes,
             open: true,
         }
     }
 
-    pub fn push(&mut self, channel: &mut Channel) -> std::io::Result<bool> {
+    pub(super) fn push(&mut self, channel: &mut Channel) -> std::io::Result<bool> {
         if !self.open {
             return Ok(false);
         }
@@ -55,7 +55,7 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    pub fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self {
             bytes: Vec::new(),
             limit: limit.max(4),
@@ -64,11 +64,11 @@ impl Capture {
     }
 
     /// Sends the bytes on as they come.
-    pub fn with_listener(self, listener: Option<Listener>) -> Self {
+    pub(super) fn with_listener(self, listener: Option<Listener>) -> Self {
         Self { listener, ..self }
     }
 
-    pub fn pull(&mut self, stream: &mut impl Read) -> std::io::Result<bool> {
+    pub(super) fn pull(&mut self, stream: &mut impl Read) -> std::io::Result<bool> {
         let mut buffer = [0; 16 << 10];
         let mut moved = false;
         loop {
@@ -84,7 +84,7 @@ impl Capture {
         }
     }
 
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         if let Some(listener) = &self.listener {
             // The receiver may be closed.
             let _ = listener.send(bytes.to_vec());
