@@ -35,7 +35,7 @@ pub enum HttpError {
         /// What was asked for.
         url: String,
     },
-    /// The connection was accepted and closed without a word: a forward that leads to nobody.
+    /// The connection was accepted and closed without a word: a forwarded port without a listener in the guest.
     #[error(
         "{url} accepted the connection and closed it without an answer: nothing listens behind the forwarded port"
     )]
@@ -152,7 +152,7 @@ impl Http {
         Ok(Self { client, recorder })
     }
 
-    /// A visitor whose visits are nobody's evidence.
+    /// A client whose requests are not recorded.
     pub(crate) fn unrecorded() -> Result<Self, HttpError> {
         Self::new(Recorder::unrecorded())
     }

@@ -136,12 +136,12 @@ pub const TABLE: &[Observation] = &[
     seen(
         "an answer over HTTP breaks off or does not come",
         Infrastructure,
-        "whose fault is decided by what the machine says then",
+        "its origin is decided by what the machine says then",
     ),
     seen(
         "a page does not load in the browser",
         Infrastructure,
-        "whose fault is decided by what the machine says then",
+        "its origin is decided by what the machine says then",
     ),
     seen(
         "the browser does not start, hangs or dies",
@@ -174,7 +174,7 @@ pub const TABLE: &[Observation] = &[
 #[must_use]
 pub fn page() -> String {
     let mut page = "\
-# Verdicts: whose fault is it
+# Verdicts: where a failure comes from
 
 Made by `bootproof verdicts`; a change here is lost. Each rule stands beside its error (`impl Classify`), and one test holds the table: `harness/src/verdicts/tests.rs`.
 

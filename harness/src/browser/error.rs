@@ -1,4 +1,4 @@
-//! Why a page was not seen, and whose fault that is.
+//! Why a page was not seen, and where that comes from.
 
 use std::time::Duration;
 

@@ -290,7 +290,7 @@ impl Session {
     }
 }
 
-/// Whose fault an answer of the driver's is.
+/// The origin of a driver's answer that is an error.
 fn sort(doing: &'static str, url: &str, patience: Duration, error: CmdError) -> BrowserError {
     let said = brief(&error.to_string());
     if let CmdError::Standard(standard) = &error {

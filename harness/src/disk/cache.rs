@@ -21,7 +21,7 @@ use crate::wait::{self, Poll};
 /// How long another run that makes the same disk is waited for.
 const PATIENCE: Duration = Duration::from_secs(2400);
 
-/// A disk of the cache. While it lives, nobody takes it out of the cache.
+/// A disk of the cache, which is not removed from there while this value lives.
 #[derive(Debug, Clone)]
 pub struct Disk {
     path: Utf8PathBuf,
@@ -160,7 +160,7 @@ impl Disks {
         std::fs::rename(scratch, home).map_err(io(home))
     }
 
-    /// Waits until nobody else makes or removes this disk.
+    /// Waits until no other run makes or removes this disk.
     async fn lock(&self, path: &Utf8Path) -> Result<FileLock, DiskError> {
         let recorder = &self.run.recorder;
         wait::until(
@@ -192,8 +192,8 @@ impl Disks {
     }
 }
 
-/// From "nobody else makes it" to "in use": other runs may use the disk too, and nobody may remove it. It is in use first:
-/// a lock that is shared is let go of for a moment, in which the cache could be emptied.
+/// Downgrades the exclusive lock of a finished disk to a shared one. The disk is marked as in use first: a downgrade
+/// releases the lock for a moment, in which the cache could be emptied.
 fn share(lock: &FileLock, home: &Utf8Path) -> Result<FileLock, DiskError> {
     let in_use = mark_in_use(home).map_err(io(home))?;
     lock.share().map_err(io(home))?;

@@ -1,9 +1,9 @@
-//! The one thread on which HTTP is spoken.
+//! The one thread on which HTTP requests run.
 //!
-//! hyper 1.12 can lose a request whose connection another thread closes at the same moment: tokio's channel takes the
-//! request in after the closing side has emptied it, and who sent it waits for ever. A forward that leads to nobody closes
-//! at once, so a machine that boots is asked just that way. Where connection and request share a thread, neither comes
-//! between the other.
+//! hyper 1.12 can lose a request whose connection another thread closes at the same moment: tokio's channel accepts the
+//! request after the closing side has emptied it, and the sender waits for ever. A forwarded port without a listener in
+//! the guest closes each connection at once, so requests to a machine that boots run into it. On one thread the two
+//! cannot happen at the same moment.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ static LANE: LazyLock<std::io::Result<Handle>> = LazyLock::new(|| {
     Ok(handle)
 });
 
-/// Does it there, and gives it up when nobody waits for it any more.
+/// Runs a future on that thread. It is aborted when the caller drops this one.
 ///
 /// # Errors
 /// When there is no such thread, with the system's reason.

@@ -96,7 +96,7 @@ impl Machine {
             })
     }
 
-    /// What ran out of time on a machine that was not given any is the host's fault.
+    /// A deadline that passed while the host starved the machine is the host's failure.
     fn blame_host_if_starved(&self, error: MachineError) -> MachineError {
         let late = matches!(
             error,
