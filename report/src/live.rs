@@ -18,7 +18,7 @@ use self::bars::Bars;
 use self::state::RunState;
 use super::paint::Paint;
 
-pub use self::progress::Progress;
+pub use self::progress::{Progress, in_ci};
 
 /// How often the line of the whole run is written anew.
 const PULSE: Duration = Duration::from_secs(1);

@@ -95,7 +95,8 @@ impl PreparedRun {
                 .folders
                 .snapshots(&self.profile)
                 .map_err(|p| p.to_string())?,
-            pending_snapshots: !request.release && !in_ci(),
+            // In CI nothing is left for a person to review.
+            pending_snapshots: !request.release && !live::in_ci(),
             guest_source: self.folders.guest().map_err(|p| p.to_string())?,
             browser: self.capability.browser(),
             restore: self.capability.restore(),
@@ -219,9 +220,4 @@ async fn build_ahead(
 async fn stop_after(budget: Duration, sender: StopSender) {
     tokio::time::sleep(budget).await;
     sender.request(stop::BUDGET);
-}
-
-/// Whether this runs in CI, where nothing is left for a person to review.
-fn in_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }

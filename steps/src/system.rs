@@ -132,20 +132,8 @@ impl SystemUnderTest {
 
     /// The standard output of a line of shell run in a machine as root, which has to succeed. It is recorded as `label`.
     pub(crate) async fn run_script(&self, line: &str, label: &str) -> Result<String, StepError> {
-        let machine = self.machine()?;
-        let remote = Remote::shell(line)
-            .as_root()
-            .display_as(label)
-            .deadline(machine.deadline(SCRIPT));
-        let output = machine.output(remote).await.map_err(into_step_error)?;
-        if output.code == 0 {
-            return Ok(output.text());
-        }
-        Err(StepError::failed(format!(
-            "\"{label}\" ended with exit code {}: {}",
-            output.code,
-            output.error_tail()
-        )))
+        let remote = Remote::shell(line).display_as(label);
+        self.run_as_root(remote, &format!("\"{label}\"")).await
     }
 
     /// The standard output of a command run in a machine as root with an input, which has to succeed. It is recorded as
@@ -156,19 +144,21 @@ impl SystemUnderTest {
         input: &str,
         label: &str,
     ) -> Result<String, StepError> {
+        let remote = Remote::argv(argv).stdin(input).display_as(label);
+        let what = format!("cannot {label}: `{}`", argv.join(" "));
+        self.run_as_root(remote, &what).await
+    }
+
+    /// The standard output of a command in a machine, run as root, which has to succeed; `what` names it in the failure.
+    async fn run_as_root(&self, remote: Remote, what: &str) -> Result<String, StepError> {
         let machine = self.machine()?;
-        let remote = Remote::argv(argv)
-            .as_root()
-            .stdin(input)
-            .display_as(label)
-            .deadline(machine.deadline(SCRIPT));
+        let remote = remote.as_root().deadline(machine.deadline(SCRIPT));
         let output = machine.output(remote).await.map_err(into_step_error)?;
         if output.code == 0 {
             return Ok(output.text());
         }
         Err(StepError::failed(format!(
-            "cannot {label}: `{}` ended with exit code {}: {}",
-            argv.join(" "),
+            "{what} ended with exit code {}: {}",
             output.code,
             output.error_tail()
         )))

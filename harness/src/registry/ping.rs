@@ -41,7 +41,7 @@ impl<'a> Trust<'a> {
 impl Ping {
     pub(super) fn new(address: &str, trust: Trust<'_>) -> Result<Self, RegistryError> {
         Ok(Self {
-            client: client(address, trust, ANSWER)?,
+            client: client(address, trust)?,
             address: address.to_owned(),
         })
     }
@@ -90,17 +90,13 @@ impl Ping {
 }
 
 /// A client for one registry, which follows no redirect.
-fn client(
-    address: &str,
-    trust: Trust<'_>,
-    answer: Duration,
-) -> Result<reqwest::Client, RegistryError> {
+fn client(address: &str, trust: Trust<'_>) -> Result<reqwest::Client, RegistryError> {
     let unreachable = |error: reqwest::Error| RegistryError::Unreachable {
         address: address.to_owned(),
         why: redacted_chain(&error),
     };
     let mut builder = reqwest::Client::builder()
-        .timeout(answer)
+        .timeout(ANSWER)
         .redirect(reqwest::redirect::Policy::none());
     let read = |ca: &str| reqwest::Certificate::from_pem_bundle(ca.as_bytes()).map_err(unreachable);
     builder = match trust {

@@ -49,13 +49,18 @@ impl Progress {
     /// The one that fits standard error: live on a terminal, `ci` where the variable `CI` is set.
     #[must_use]
     pub fn fitting() -> Self {
-        let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
         if std::io::stderr().is_terminal() {
             Self::Live
-        } else if ci {
+        } else if in_ci() {
             Self::Ci
         } else {
             Self::Plain
         }
     }
+}
+
+/// Whether the command runs in CI, by the variable `CI`.
+#[must_use]
+pub fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
